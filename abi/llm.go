@@ -1,0 +1,270 @@
+package abi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// LlmRequest asks a provider for one answer.
+type LlmRequest struct {
+	RequestID string              `json:"request_id"`
+	Model     string              `json:"model"` // empty: the provider's own
+	Messages  []ChatMessage       `json:"messages"`
+	Tools     []LlmToolDefinition `json:"tools"`
+	System    string              `json:"system"`
+}
+
+// LlmStreamEvent carries one event of the answer to request RequestID.
+type LlmStreamEvent struct {
+	RequestID string      `json:"request_id"`
+	Event     StreamEvent `json:"event"`
+}
+
+// LlmResponse is a whole answer at once.
+type LlmResponse struct {
+	RequestID string    `json:"request_id"`
+	Response  LlmAnswer `json:"response"`
+}
+
+// LlmAnswer is the body of an [LlmResponse].
+type LlmAnswer struct {
+	Message      ChatMessage `json:"message"`
+	HasToolCalls bool        `json:"has_tool_calls"`
+	StopReason   string      `json:"stop_reason"` // EndTurn, MaxTokens, ToolUse, StopSequence
+	Usage        Usage       `json:"usage"`
+}
+
+func (LlmRequest) PayloadTag() string     { return TagLlmRequest }
+func (LlmStreamEvent) PayloadTag() string { return TagLlmStreamEvent }
+func (LlmResponse) PayloadTag() string    { return TagLlmResponse }
+
+// Usage counts tokens.
+type Usage struct {
+	InputTokens  uint64 `json:"input_tokens"`
+	OutputTokens uint64 `json:"output_tokens"`
+}
+
+// LlmToolDefinition describes a tool to a model.
+type LlmToolDefinition struct {
+	Name        string          `json:"name"`
+	Description *string         `json:"description"`
+	InputSchema json.RawMessage `json:"input_schema"`
+}
+
+// Roles of a [ChatMessage].
+const (
+	RoleSystem    = "system"
+	RoleUser      = "user"
+	RoleAssistant = "assistant"
+	RoleTool      = "tool"
+)
+
+// ChatMessage is one message of a conversation.
+type ChatMessage struct {
+	Role    string  `json:"role"`
+	Content Content `json:"content"`
+}
+
+// TextMessage makes a message with plain text.
+func TextMessage(role, text string) ChatMessage {
+	return ChatMessage{Role: role, Content: Content{Text: text}}
+}
+
+// Content is exactly one of: tool calls, a tool result, parts, or text.
+// On the wire it is untagged: an array of calls, an object, an array of parts, or a string.
+type Content struct {
+	Text   string
+	Calls  []ToolCall
+	Result *ToolCallResult
+	Parts  []ContentPart
+}
+
+// ContentPart is a piece of text or an image.
+type ContentPart struct {
+	Type      string `json:"type"` // text or image
+	Text      string `json:"text,omitempty"`
+	Data      string `json:"data,omitempty"` // base64
+	MediaType string `json:"media_type,omitempty"`
+}
+
+// ToolCall is a model's wish to run a tool.
+type ToolCall struct {
+	ID        string          `json:"id"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments"`
+}
+
+// ToolCallResult is what a tool answered.
+type ToolCallResult struct {
+	CallID  string `json:"call_id"`
+	Content string `json:"content"`
+	IsError bool   `json:"is_error"`
+}
+
+// MarshalJSON writes the untagged form.
+func (c Content) MarshalJSON() ([]byte, error) {
+	switch {
+	case c.Result != nil:
+		return json.Marshal(c.Result)
+	case c.Calls != nil:
+		return json.Marshal(c.Calls)
+	case c.Parts != nil:
+		return json.Marshal(c.Parts)
+	}
+	return json.Marshal(c.Text)
+}
+
+// UnmarshalJSON reads the untagged form. An empty array is an empty list of calls.
+func (c *Content) UnmarshalJSON(b []byte) error {
+	*c = Content{}
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 {
+		return errors.New("message content is missing")
+	}
+	switch b[0] {
+	case '"':
+		return json.Unmarshal(b, &c.Text)
+	case '{':
+		var r struct {
+			CallID  *string `json:"call_id"`
+			Content *string `json:"content"`
+			IsError bool    `json:"is_error"`
+		}
+		if err := json.Unmarshal(b, &r); err != nil {
+			return err
+		}
+		if r.CallID == nil || r.Content == nil {
+			return errors.New("message content is an object but not a tool result: call_id and content are required")
+		}
+		c.Result = &ToolCallResult{CallID: *r.CallID, Content: *r.Content, IsError: r.IsError}
+		return nil
+	case '[':
+		return c.unmarshalList(b)
+	}
+	return errors.New("message content must be text, a list or a tool result")
+}
+
+func (c *Content) unmarshalList(b []byte) error {
+	var items []struct {
+		ID        *string         `json:"id"`
+		Name      *string         `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+		ContentPart
+	}
+	if err := json.Unmarshal(b, &items); err != nil {
+		return err
+	}
+	calls := make([]ToolCall, 0, len(items))
+	parts := make([]ContentPart, 0, len(items))
+	for _, it := range items {
+		switch {
+		case it.ID != nil && it.Name != nil && it.Arguments != nil:
+			calls = append(calls, ToolCall{ID: *it.ID, Name: *it.Name, Arguments: it.Arguments})
+		case it.Type == "text" || it.Type == "image":
+			parts = append(parts, it.ContentPart)
+		default:
+			return errors.New("message content list holds neither tool calls nor parts")
+		}
+	}
+	switch {
+	case len(calls) == len(items):
+		c.Calls = calls
+	case len(parts) == len(items):
+		c.Parts = parts
+	default:
+		return errors.New("message content list mixes tool calls and parts")
+	}
+	return nil
+}
+
+// StreamEvent is one event of a provider's stream; exactly one field is set.
+type StreamEvent struct {
+	TextDelta      *string
+	ReasoningDelta *string
+	ToolCallStart  *ToolCallStart
+	ToolCallDelta  *ToolCallDelta
+	ToolCallEnd    *ToolCallEnd
+	Usage          *Usage
+	Error          *string
+	Done           bool
+}
+
+// ToolCallStart opens a call in a stream.
+type ToolCallStart struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// ToolCallDelta adds a piece of the arguments' JSON text.
+type ToolCallDelta struct {
+	ID        string `json:"id"`
+	ArgsDelta string `json:"args_delta"`
+}
+
+// ToolCallEnd closes a call in a stream.
+type ToolCallEnd struct {
+	ID string `json:"id"`
+}
+
+// MarshalJSON writes the externally tagged form; Done is the bare string "Done".
+func (e StreamEvent) MarshalJSON() ([]byte, error) {
+	switch {
+	case e.TextDelta != nil:
+		return json.Marshal(map[string]string{"TextDelta": *e.TextDelta})
+	case e.ReasoningDelta != nil:
+		return json.Marshal(map[string]string{"ReasoningDelta": *e.ReasoningDelta})
+	case e.ToolCallStart != nil:
+		return json.Marshal(map[string]*ToolCallStart{"ToolCallStart": e.ToolCallStart})
+	case e.ToolCallDelta != nil:
+		return json.Marshal(map[string]*ToolCallDelta{"ToolCallDelta": e.ToolCallDelta})
+	case e.ToolCallEnd != nil:
+		return json.Marshal(map[string]*ToolCallEnd{"ToolCallEnd": e.ToolCallEnd})
+	case e.Usage != nil:
+		return json.Marshal(map[string]*Usage{"Usage": e.Usage})
+	case e.Error != nil:
+		return json.Marshal(map[string]string{"Error": *e.Error})
+	case e.Done:
+		return []byte(`"Done"`), nil
+	}
+	return nil, errors.New("empty stream event")
+}
+
+// UnmarshalJSON reads the externally tagged form.
+func (e *StreamEvent) UnmarshalJSON(b []byte) error {
+	*e = StreamEvent{}
+	if string(bytes.TrimSpace(b)) == `"Done"` {
+		e.Done = true
+		return nil
+	}
+	var fields struct {
+		TextDelta      *string
+		ReasoningDelta *string
+		ToolCallStart  *ToolCallStart
+		ToolCallDelta  *ToolCallDelta
+		ToolCallEnd    *ToolCallEnd
+		Usage          *Usage
+		Error          *string
+	}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return err
+	}
+	*e = StreamEvent{
+		TextDelta: fields.TextDelta, ReasoningDelta: fields.ReasoningDelta,
+		ToolCallStart: fields.ToolCallStart, ToolCallDelta: fields.ToolCallDelta, ToolCallEnd: fields.ToolCallEnd,
+		Usage: fields.Usage, Error: fields.Error,
+	}
+	set := 0
+	for _, ok := range []bool{
+		e.TextDelta != nil, e.ReasoningDelta != nil, e.ToolCallStart != nil, e.ToolCallDelta != nil,
+		e.ToolCallEnd != nil, e.Usage != nil, e.Error != nil,
+	} {
+		if ok {
+			set++
+		}
+	}
+	if set != 1 {
+		return errors.New("stream event must have exactly one known field")
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package abi
+
+import "encoding/json"
+
+// FileStat is the answer of astrid_fs_stat.
+type FileStat struct {
+	Size  uint64 `json:"size"`
+	IsDir bool   `json:"isDir"`
+	Mtime uint64 `json:"mtime"` // seconds since the epoch, 0 when unknown
+}
+
+// HTTPRequest is the parameter of astrid_http_request and astrid_http_stream_start.
+type HTTPRequest struct {
+	URL     string            `json:"url"`
+	Method  string            `json:"method,omitempty"` // default GET
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    *string           `json:"body,omitempty"`
+	CostUSD float64           `json:"cost_usd,omitempty"` // estimate, reserved against the budget
+}
+
+// HTTPResponse is the answer of astrid_http_request. Header names are lower case.
+type HTTPResponse struct {
+	Status  uint16            `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+}
+
+// HTTPStream is the answer of astrid_http_stream_start.
+type HTTPStream struct {
+	Handle  string            `json:"handle"`
+	Status  uint16            `json:"status"`
+	Headers map[string]string `json:"headers"`
+}
+
+// HTTPStreamEnd is the long form of the parameter of astrid_http_stream_close;
+// the short form is the handle as decimal text. CostUSD settles the estimate.
+type HTTPStreamEnd struct {
+	Handle  string   `json:"handle"`
+	CostUSD *float64 `json:"cost_usd,omitempty"`
+}
+
+// HookRequest is the parameter of astrid_trigger_hook.
+type HookRequest struct {
+	Hook    string          `json:"hook"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// ProcessRequest is the parameter of the two spawn functions.
+type ProcessRequest struct {
+	Cmd  string   `json:"cmd"`
+	Args []string `json:"args,omitempty"`
+}
+
+// ProcessResult is the answer of astrid_spawn_host. ExitCode is -1 after a signal.
+type ProcessResult struct {
+	Stdout   string `json:"stdout"`
+	Stderr   string `json:"stderr"`
+	ExitCode int32  `json:"exit_code"`
+}
+
+// ProcessHandle names a background process.
+type ProcessHandle struct {
+	ID uint64 `json:"id"`
+}
+
+// ProcessLogs is the answer of astrid_read_process_logs_host.
+type ProcessLogs struct {
+	Stdout   string `json:"stdout"`
+	Stderr   string `json:"stderr"`
+	Running  bool   `json:"running"`
+	ExitCode *int32 `json:"exit_code"`
+}
+
+// ProcessKilled is the answer of astrid_kill_process_host.
+type ProcessKilled struct {
+	Killed   bool   `json:"killed"`
+	ExitCode *int32 `json:"exit_code"`
+	Stdout   string `json:"stdout"`
+	Stderr   string `json:"stderr"`
+}
+
+// ElicitRequest is the parameter of astrid_elicit.
+type ElicitRequest struct {
+	Type        string   `json:"type"` // text, secret, select, array
+	Key         string   `json:"key"`
+	Description string   `json:"description,omitempty"`
+	Options     []string `json:"options,omitempty"`
+	Default     string   `json:"default,omitempty"`
+}
+
+// ElicitAnswer is the answer of astrid_elicit.
+type ElicitAnswer struct {
+	Value  string   `json:"value,omitempty"`
+	Values []string `json:"values,omitempty"`
+	OK     bool     `json:"ok,omitempty"` // a secret was stored
+}
+
+// SecretRequest is the parameter of astrid_has_secret.
+type SecretRequest struct {
+	Key string `json:"key"`
+}
+
+// SecretAnswer is the answer of astrid_has_secret.
+type SecretAnswer struct {
+	Exists bool `json:"exists"`
+}
+
+// ApprovalRequest is the parameter of astrid_request_approval.
+type ApprovalRequest struct {
+	Action    string `json:"action"`
+	Resource  string `json:"resource"`
+	RiskLevel string `json:"risk_level"`
+}
+
+// ApprovalAnswer is the answer of astrid_request_approval.
+type ApprovalAnswer struct {
+	Approved bool   `json:"approved"`
+	Decision string `json:"decision"`
+}
+
+// CapabilityCheck is the parameter of astrid_check_capsule_capability.
+type CapabilityCheck struct {
+	SourceUUID string `json:"source_uuid"`
+	Capability string `json:"capability"`
+}
+
+// CapabilityAnswer is the answer of astrid_check_capsule_capability.
+type CapabilityAnswer struct {
+	Allowed bool `json:"allowed"`
+}
+
+// UplinkAck is the answer of astrid_uplink_send.
+type UplinkAck struct {
+	OK      bool `json:"ok"`
+	Dropped bool `json:"dropped,omitempty"`
+}
+
+// IdentityRequest is the parameter of the five identity functions; each uses its own fields.
+type IdentityRequest struct {
+	Platform       string  `json:"platform,omitempty"`
+	PlatformUserID string  `json:"platform_user_id,omitempty"`
+	AstridUserID   string  `json:"astrid_user_id,omitempty"`
+	Method         string  `json:"method,omitempty"`
+	DisplayName    *string `json:"display_name,omitempty"`
+}
+
+// IdentityLinkRecord ties a platform account to a user.
+type IdentityLinkRecord struct {
+	Platform       string `json:"platform"`
+	PlatformUserID string `json:"platform_user_id"`
+	AstridUserID   string `json:"astrid_user_id"`
+	LinkedAt       string `json:"linked_at"` // RFC 3339
+	Method         string `json:"method"`
+}
+
+// ToolDescription is one entry of a tool_describe answer.
+type ToolDescription struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	InputSchema json.RawMessage `json:"input_schema"`
+}
+
+// ToolsDescription is the answer of a tool_describe handler.
+type ToolsDescription struct {
+	Tools       []ToolDescription `json:"tools"`
+	Description string            `json:"description,omitempty"`
+}
+
+// ProviderDescription is one model a provider offers, as the registry keeps it.
+type ProviderDescription struct {
+	ID              string   `json:"id"`
+	Description     string   `json:"description"`
+	RequestTopic    string   `json:"request_topic"`
+	StreamTopic     string   `json:"stream_topic"`
+	Capabilities    []string `json:"capabilities"`
+	ContextWindow   uint64   `json:"context_window,omitempty"`
+	MaxOutputTokens uint64   `json:"max_output_tokens,omitempty"`
+}
