@@ -7,24 +7,24 @@ type Code uint32
 
 // Error codes. They are stable: new ones are only ever appended.
 const (
-	OK             Code = iota // the call succeeded
-	CodeInvalid                // a parameter is malformed; the message says which and how
-	CodeDenied                 // the gate refused; the message names layer, rule and source
-	CodeBudget                 // the gate refused because a budget is exhausted
-	CodeDeferred               // nobody was there to ask; the action is queued for approval
-	CodeAudit                  // the decision could not be recorded, so nothing was done
-	CodeNotFound               // the thing named does not exist
-	CodeExists                 // the thing named exists already
-	CodeTooLarge               // a size limit is exceeded; the message says which
-	CodeLimit                  // a count or rate limit is exceeded; try again later or free something
-	CodeQueueFull              // a receiver's queue is full; the message names the receiver
-	CodeHandle                 // no such handle, or it belongs to somebody else
-	CodeTimeout                // the operation did not finish in time
-	CodeCanceled               // the call, session or capsule is being ended
-	CodeClosed                 // the peer or stream is closed
-	CodeIO                     // the operating system or the network reported an error
-	CodeUnsupported            // this build or platform cannot do it; the message says what would
-	CodeInternal               // a defect of the host; the message is safe to show
+	OK              Code = iota // the call succeeded
+	CodeInvalid                 // a parameter is malformed; the message says which and how
+	CodeDenied                  // the gate refused; the message names layer, rule and source
+	CodeBudget                  // the gate refused because a budget is exhausted
+	CodeDeferred                // nobody was there to ask; the action is queued for approval
+	CodeAudit                   // the decision could not be recorded, so nothing was done
+	CodeNotFound                // the thing named does not exist
+	CodeExists                  // the thing named exists already
+	CodeTooLarge                // a size limit is exceeded; the message says which
+	CodeLimit                   // a count or rate limit is exceeded; try again later or free something
+	CodeQueueFull               // a receiver's queue is full; the message names the receiver
+	CodeHandle                  // no such handle, or it belongs to somebody else
+	CodeTimeout                 // the operation did not finish in time
+	CodeCanceled                // the call, session or capsule is being ended
+	CodeClosed                  // the peer or stream is closed
+	CodeIO                      // the operating system or the network reported an error
+	CodeUnsupported             // this build or platform cannot do it; the message says what would
+	CodeInternal                // a defect of the host; the message is safe to show
 )
 
 var codeNames = [...]string{
