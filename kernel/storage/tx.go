@@ -1,0 +1,154 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// reader is what a transaction needs of the state below it. Both methods may return memory of the engine;
+// the transaction copies what it hands out. ascend visits keys ≥ from until visit returns false.
+type reader interface {
+	get(key string) ([]byte, bool)
+	ascend(from string, visit func(key string, val []byte) bool)
+}
+
+// write is the outcome for one key: a value, or its deletion.
+type write struct {
+	val     []byte
+	deleted bool
+}
+
+// buffer is a transaction whose writes stay in memory until the engine applies them. It lets an engine run several
+// transactions within one commit of the disk and drop a failed one without touching its neighbours.
+type buffer struct {
+	base   reader
+	writes map[string]write
+	done   bool
+}
+
+var errTxDone = errors.New("storage: transaction used after its function returned")
+
+func (b *buffer) lookup(key string) ([]byte, bool) {
+	if w, ok := b.writes[key]; ok {
+		return w.val, !w.deleted
+	}
+	return b.base.get(key)
+}
+
+func (b *buffer) Get(key string) ([]byte, error) {
+	if err := b.check(key); err != nil {
+		return nil, err
+	}
+	val, ok := b.lookup(key)
+	if !ok {
+		return nil, notFound(key)
+	}
+	return copyOf(val), nil
+}
+
+func (b *buffer) Put(key string, val []byte) error {
+	if err := b.check(key); err != nil {
+		return err
+	}
+	if err := checkValue(key, val); err != nil {
+		return err
+	}
+	b.set(key, write{val: copyOf(val)})
+	return nil
+}
+
+func (b *buffer) Delete(key string) error {
+	if err := b.check(key); err != nil {
+		return err
+	}
+	if _, ok := b.lookup(key); ok { // an absent key is no write: it would be an event about nothing
+		b.set(key, write{deleted: true})
+	}
+	return nil
+}
+
+func (b *buffer) set(key string, w write) {
+	if b.writes == nil {
+		b.writes = make(map[string]write, 1)
+	}
+	b.writes[key] = w
+}
+
+func (b *buffer) check(key string) error {
+	if b.done {
+		return errTxDone
+	}
+	return checkKey(key)
+}
+
+// Scan first collects, then calls: fn may write without disturbing the walk.
+func (b *buffer) Scan(prefix string, fn func(key string, val []byte) error) error {
+	if b.done {
+		return errTxDone
+	}
+	found := map[string][]byte{}
+	b.base.ascend(prefix, func(key string, val []byte) bool {
+		if !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		found[key] = copyOf(val)
+		return true
+	})
+	for key, w := range b.writes {
+		switch {
+		case !strings.HasPrefix(key, prefix):
+		case w.deleted:
+			delete(found, key)
+		default:
+			found[key] = copyOf(w.val)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		if err := fn(key, found[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run calls fn on the buffer. A panic of fn becomes an error, because fn may be running in the engine's goroutine
+// on behalf of a caller: the daemon must not die of it, nor the other callers of the same commit fail.
+func (b *buffer) run(fn func(Tx) error) (err error) {
+	defer func() {
+		b.done = true
+		if p := recover(); p != nil {
+			err = fmt.Errorf("storage: transaction panicked: %v", p)
+		}
+	}()
+	return fn(b)
+}
+
+// swap is CompareAndSwap as a transaction.
+func swap(key string, old, new []byte) func(Tx) error {
+	return func(tx Tx) error {
+		cur, err := tx.Get(key)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			if old != nil {
+				return fmt.Errorf("%w: %q is absent", ErrConflict, key)
+			}
+		case err != nil:
+			return err
+		case old == nil:
+			return fmt.Errorf("%w: %q is there already", ErrConflict, key)
+		case !bytes.Equal(cur, old):
+			return fmt.Errorf("%w: %q", ErrConflict, key)
+		}
+		if new == nil {
+			return tx.Delete(key)
+		}
+		return tx.Put(key, new)
+	}
+}
+
+// copyOf never returns nil: an empty value is not an absent one.
+func copyOf(val []byte) []byte { return append(make([]byte, 0, len(val)), val...) }
