@@ -1,0 +1,31 @@
+// Package vfs gives guests a file tree that they cannot leave.
+//
+// There are two trees. [HostVfs] is one directory of the host, written in place (home://, /tmp).
+// [OverlayVfs] is a copy-on-write view of a workspace: the lower directory is read and never written by a guest,
+// everything a guest changes lands in an upper directory, and [OverlayVfs.Commit] or [OverlayVfs.Discard] ends the session.
+//
+// The contract of both, in the order a caller meets it:
+//
+//   - A name is UTF-8, slash separated and relative to the root; "." is the root and a leading "/" is dropped. It is cleaned
+//     before the disk is asked, so "a/../.env" is ".env" to the gate and to the tree alike. A name that leaves the root is
+//     [ErrEscape]; NUL, invalid UTF-8 and more than [MaxName] bytes are [ErrName].
+//   - Symbolic links are followed while they stay inside. A link with an absolute target, or one that climbs out, is
+//     [ErrEscape], even when its target happens to lie inside.
+//   - Only regular files and directories can be opened. Devices, FIFOs and sockets are [ErrSpecial], without blocking.
+//   - Errors are *fs.PathError or *os.LinkError with the caller's spelling of the name, and errors.Is finds fs.ErrNotExist,
+//     fs.ErrExist, fs.ErrPermission, the sentinels of this package and the errno.
+//   - Everything may be called from many goroutines.
+//
+// # The layers on disk
+//
+// The upper directory is a valid Linux overlayfs upper directory for a mount with the userxattr option: a deletion is a
+// character device 0/0, a directory that hides the lower one has the attribute user.overlay.opaque=y. So a sandboxed child
+// can be given the same view by the kernel, and what it writes is part of the same diff. Nothing about the tree is cached
+// between calls, because the kernel may have written since. What overlayfs does not know (what a lower file looked like
+// when it was first covered, the commit journal, staging files) lives in the state directory beside it.
+//
+// Where mknod is not permitted a deletion is an empty file with user.overlay.whiteout=y in a directory marked
+// user.overlay.opaque=x. Where there are no extended attributes either, deletions and opaque directories are kept in a
+// table in the state directory: the view is the same, but a kernel mount of that upper directory would not show it
+// ([OverlayVfs.Format] tells).
+package vfs
