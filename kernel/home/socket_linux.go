@@ -1,0 +1,4 @@
+package home
+
+// maxSocketPath is the size of sun_path with its final zero.
+const maxSocketPath = 108
