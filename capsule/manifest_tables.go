@@ -1,7 +1,5 @@
 package capsule
 
-import "encoding/json"
-
 // Interface is a named contract in a namespace, such as astrid/llm.
 type Interface struct{ Namespace, Name string }
 
@@ -91,64 +89,4 @@ type TopicDecl struct {
 	Direction   string `toml:"direction,required"`
 	Description string `toml:"description"`
 	Schema      string `toml:"schema"` // JSON Schema file inside the capsule
-}
-
-// EnvKind is how an [env] value is asked for.
-type EnvKind string
-
-// The kinds of [env] values.
-const (
-	EnvText   EnvKind = "text"
-	EnvSecret EnvKind = "secret"
-	EnvArray  EnvKind = "array"
-	EnvEnum   EnvKind = "enum"
-)
-
-// EnvField is one configuration value that the user gives a capsule.
-type EnvField struct {
-	Type        string   `toml:"type,required"` // "secret", "array", or any other word for plain text
-	Request     string   `toml:"request"`       // question to ask
-	Description string   `toml:"description"`
-	Default     any      `toml:"default"`
-	EnumValues  []string `toml:"enum_values"`
-	Placeholder string   `toml:"placeholder"`
-}
-
-// Kind derives how to ask: a secret stays one whatever else is declared, and a choice needs two values.
-func (f EnvField) Kind() EnvKind {
-	switch {
-	case f.Type == "secret":
-		return EnvSecret
-	case f.Type == "array":
-		return EnvArray
-	case len(f.EnumValues) > 1:
-		return EnvEnum
-	default:
-		return EnvText
-	}
-}
-
-// DefaultText is the default as text: strings as they are, other values as JSON. A single enum value serves
-// as the default of a field that has none.
-func (f EnvField) DefaultText() (string, bool) {
-	switch v := f.Default.(type) {
-	case nil:
-		if len(f.EnumValues) == 1 {
-			return f.EnumValues[0], true
-		}
-		return "", false
-	case string:
-		return v, true
-	default:
-		b, err := json.Marshal(v)
-		return string(b), err == nil
-	}
-}
-
-// Prompt is the question to ask for the value of key.
-func (f EnvField) Prompt(key string) string {
-	if f.Request != "" {
-		return f.Request
-	}
-	return "Please enter value for " + key
 }
