@@ -1,0 +1,53 @@
+package meter
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// hotLoop sums 0..n-1 in the tightest loop there is.
+func hotLoop() []byte {
+	return wasm{start: -1, funcs: []fn{{
+		params: []byte{i64}, results: []byte{i64}, locals: b(1, 1, i64), export: "run",
+		code: b(0x03, 0x40,
+			0x20, 1, 0x20, 0, 0x7c, 0x21, 1, // sum += n
+			0x20, 0, 0x42, 1, 0x7d, 0x22, 0, // n--
+			0x50, 0x45, 0x0d, 0, // br_if n != 0
+			0x0b, 0x20, 1),
+	}}}.bytes()
+}
+
+// best returns the shortest of several runs of f.
+func best(runs int, f func()) time.Duration {
+	d := time.Duration(1 << 62)
+	for range runs {
+		t := time.Now()
+		f()
+		d = min(d, time.Since(t))
+	}
+	return d
+}
+
+func report(name string, v, ref time.Duration) {
+	fmt.Printf("BENCH %s %d ns %d %.3f\n", name, v.Nanoseconds(), ref.Nanoseconds(), float64(v)/float64(ref))
+}
+
+func BenchmarkHotLoop(bench *testing.B) {
+	yields := 0
+	n := uint64(100_000_000)
+	plain := instantiate(bench, newRuntime(bench, compiler, nil), hotLoop())
+	metered := instantiate(bench, newRuntime(bench, compiler, func(context.Context) { yields++ }), rewrite(bench, hotLoop()))
+	done := instantiate(bench, newRuntime(bench, wazero.NewRuntimeConfigCompiler().WithCloseOnContextDone(true), nil), hotLoop())
+	p := best(5, func() { call(bench, plain, "run", n) })
+	m := best(5, func() { call(bench, metered, "run", n) })
+	d := best(2, func() { call(bench, done, "run", n/10) }) * 10
+	report("meter_hot_loop", m, p)
+	report("meter_hot_loop_close_on_done", m, d)
+	bench.ReportMetric(float64(m)/float64(p), "x-plain")
+	bench.ReportMetric(float64(d)/float64(m), "x-faster-than-done")
+	bench.ReportMetric(float64(m.Nanoseconds())/(float64(yields)/5), "ns/yield")
+}

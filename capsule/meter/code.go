@@ -1,0 +1,81 @@
+package meter
+
+// code splits the code section into bodies; rewriteCode turns them over once
+// all index spaces are known.
+func (m *module) code(r *reader) []byte {
+	n := r.count("function bodies", m.o.MaxFunctions)
+	for i := 0; i < n && r.err == nil; i++ {
+		size := r.u32()
+		if r.err == nil && uint64(size) > uint64(m.o.MaxBody) {
+			r.failAs(ErrLimit, "function body of %d bytes, at most %d", size, m.o.MaxBody)
+		}
+		m.bodies = append(m.bodies, r.sub(size))
+	}
+	return nil
+}
+
+// leafBytes bounds the bodies that are looked at as possible leaves. With a byte
+// or more per unit, longer ones cost more than leafMax or are mostly constants.
+const leafBytes = 96
+
+// rewriteCode returns the new code section: the bodies with their charges and
+// the refill function.
+func (m *module) rewriteCode() ([]byte, error) {
+	w := &bodyWriter{m: m, emitter: emitter{
+		fuel:   appendU32(nil, m.fuelGlobal()),
+		refill: appendU32(nil, m.refillFunc()),
+	}}
+	m.leaf = make([]uint16, len(m.bodies))
+	leaf := make([]uint16, len(m.bodies))
+	for i, r := range m.bodies {
+		if len(r.b) > leafBytes {
+			continue
+		}
+		trial := *r
+		if w.rewrite(i, &trial); trial.err != nil {
+			return nil, trial.err
+		}
+		if !w.mayRepeat && w.total <= leafMax {
+			leaf[i] = uint16(w.total + 1)
+		}
+	}
+	m.leaf, m.nLocals = leaf, 0
+
+	out := appendU32(nil, uint32(len(m.bodies))+1)
+	for i, r := range m.bodies {
+		locals := w.rewrite(i, r)
+		if r.err != nil {
+			return nil, r.err
+		}
+		out = appendU32(out, uint32(len(locals)+len(w.out)))
+		out = append(append(out, locals...), w.out...)
+		if len(out) > m.o.MaxOutput {
+			r.failAs(ErrLimit, "more than %d bytes after metering", m.o.MaxOutput)
+			return nil, r.err
+		}
+	}
+	refill := m.refillBody()
+	return append(appendU32(out, uint32(len(refill))), refill...), nil
+}
+
+// locals copies the local declarations of a body and adds the scratch local
+// when bulk asks for it.
+func (m *module) locals(r *reader, w *bodyWriter) []byte {
+	n := r.count("local declarations", m.o.MaxLocals)
+	var out []byte
+	sum := uint64(0)
+	for i := 0; i < n && r.err == nil; i++ {
+		c := r.u32()
+		out = m.valType(r, appendU32(out, c))
+		sum += uint64(c)
+	}
+	if sum > uint64(m.o.MaxLocals) {
+		r.failAs(ErrLimit, "%d locals in a function, at most %d", sum, m.o.MaxLocals)
+		return nil
+	}
+	if m.nLocals += int(sum); m.nLocals > m.o.MaxAllLocals {
+		r.failAs(ErrLimit, "more than %d locals in all functions", m.o.MaxAllLocals)
+	}
+	w.nLocals, w.localDecls = uint32(sum), uint32(n)
+	return out
+}

@@ -1,0 +1,178 @@
+package meter
+
+// instruction copies one instruction and the charges it calls for.
+func (w *bodyWriter) instruction(r *reader) {
+	at := r.off
+	op := r.byte()
+	if r.err != nil {
+		return
+	}
+	i := opcodes[op]
+	if i.imm == immBad {
+		w.prefixed(r, op, at)
+		return
+	}
+	w.add(int(i.cost))
+	if i.imm == immSpecial {
+		w.control(r, op)
+		return
+	}
+	if op == opMemoryGrow {
+		w.bulkCharge(bulkPages)
+	}
+	w.out = append(w.out, op)
+	switch i.imm {
+	case immNone:
+		if op == opUnreachable {
+			w.leave()
+		}
+	case immIndex:
+		w.out = appendU32(w.out, r.u32())
+	case immGlobal:
+		w.out = w.m.globalIndex(r, w.out)
+	case immMem:
+		w.memArg(r)
+	case immZero:
+		w.zero(r)
+	case immI32:
+		w.out = appendSigned(w.out, r.signed(32))
+	case immI64:
+		w.out = appendSigned(w.out, r.signed(64))
+	case immF32:
+		w.out = append(w.out, r.bytes(4)...)
+	case immF64:
+		w.out = append(w.out, r.bytes(8)...)
+	case immHeap:
+		w.out = w.m.heapType(r, w.out)
+	case immFunc:
+		w.out = w.m.funcIndex(r, w.out)
+	case immSelect:
+		if n := r.u32(); n != 1 {
+			r.fail("select of %d types", n)
+		}
+		w.out = w.m.valType(r, append(w.out, 1))
+	}
+}
+
+// memArg copies alignment and offset. No access is wider than 16 bytes.
+func (w *bodyWriter) memArg(r *reader) {
+	align := r.u32()
+	if align > 4 {
+		r.fail("alignment 2^%d", align)
+	}
+	w.out = appendU32(appendU32(w.out, align), r.u32())
+}
+
+// zero copies a reserved byte, the index of the only memory.
+func (w *bodyWriter) zero(r *reader) {
+	if c := r.byte(); c != 0 {
+		r.fail("memory index %d", c)
+	}
+	w.out = append(w.out, 0)
+}
+
+// prefixed copies an instruction of two opcode bytes. The second is LEB128 in
+// the standard but one byte for wazero, so only the forms on which both agree
+// are accepted.
+func (w *bodyWriter) prefixed(r *reader, op byte, at int) {
+	switch op {
+	case opMiscPrefix:
+		w.misc(r)
+	case opVecPrefix:
+		w.vector(r)
+	case opAtomicPrefix:
+		w.atomic(r)
+	default:
+		r.off = at
+		r.fail("opcode %#x", op)
+	}
+}
+
+func (w *bodyWriter) misc(r *reader) {
+	sub := r.byte()
+	bulk := bulkNone
+	switch {
+	case sub < miscMemoryInit: // saturating conversions
+		w.add(costFloat)
+	case sub == miscMemoryInit, sub == miscMemoryCopy, sub == miscMemoryFill:
+		bulk = bulkBytes
+	case sub == miscTableInit, sub == miscTableCopy, sub == miscTableGrow, sub == miscTableFill:
+		bulk = bulkEntries
+	case sub == miscDataDrop, sub == miscElemDrop, sub == miscTableSize:
+		w.add(costMem)
+	default:
+		r.fail("opcode %#x %#x", opMiscPrefix, sub)
+		return
+	}
+	if bulk != bulkNone {
+		w.add(costHost)
+		w.bulkCharge(bulk)
+	}
+	w.out = append(w.out, opMiscPrefix, sub)
+	switch sub {
+	case miscMemoryInit:
+		w.out = appendU32(w.out, r.u32())
+		w.zero(r)
+	case miscMemoryCopy:
+		w.zero(r)
+		w.zero(r)
+	case miscMemoryFill:
+		w.zero(r)
+	case miscTableInit, miscTableCopy:
+		w.out = appendU32(w.out, r.u32())
+		w.out = appendU32(w.out, r.u32())
+	case miscDataDrop, miscElemDrop, miscTableGrow, miscTableSize, miscTableFill:
+		w.out = appendU32(w.out, r.u32())
+	}
+}
+
+// bulkCharge charges for the length operand of the instruction that follows.
+func (w *bodyWriter) bulkCharge(kind bulkKind) {
+	w.mayRepeat = true
+	if !w.cur.live {
+		return
+	}
+	w.place()
+	w.bulkUsed = true
+	w.bulk(w.nParams+w.nLocals, kind)
+	w.cur.open = 0
+}
+
+func (w *bodyWriter) vector(r *reader) {
+	sub := r.byte()
+	w.add(costVec)
+	w.out = append(w.out, opVecPrefix, sub)
+	if sub >= 0x80 {
+		if c := r.byte(); c != 1 {
+			r.fail("vector opcode %#x %#x", sub, c)
+		}
+		w.out = append(w.out, 1)
+	}
+	switch {
+	case sub <= 0x0b, sub == 0x5c, sub == 0x5d: // loads and stores
+		w.memArg(r)
+	case sub == vecConst, sub == vecShuffle:
+		w.out = append(w.out, r.bytes(16)...)
+	case sub >= 0x15 && sub <= 0x22: // lanes
+		w.out = append(w.out, r.byte())
+	case sub >= 0x54 && sub <= 0x5b: // loads and stores of lanes
+		w.memArg(r)
+		w.out = append(w.out, r.byte())
+	}
+}
+
+func (w *bodyWriter) atomic(r *reader) {
+	sub := r.byte()
+	w.add(costAtomic)
+	w.out = append(w.out, opAtomicPrefix, sub)
+	switch {
+	case sub == atomicFence:
+		w.zero(r)
+	case (sub == atomicWait32 || sub == atomicWait64) && !w.m.o.AllowWait:
+		r.failAs(ErrUnsupported, "memory.atomic.wait, which cannot be interrupted")
+	case sub <= atomicWait64, sub >= 0x10 && sub <= 0x4e:
+		w.memArg(r)
+	default:
+		r.fail("opcode %#x %#x", opAtomicPrefix, sub)
+	}
+}
