@@ -1,0 +1,34 @@
+// Package config reads the daemon's configuration: TOML files, environment and flags, laid over each other.
+//
+//	built-in defaults
+//	/etc/astrid/config.toml           the machine
+//	$H/etc/config.toml                the user
+//	<workspace>/.astrid/config.toml   the project: it may only tighten
+//	environment                       ASTRID_WORKSPACE_MODE and its like, see Keys
+//	flags
+//
+// Later layers win; tables merge, everything else replaces. The project's file comes with a cloned repository and is
+// hostile: where it would loosen anything it has no effect, and [Config.Notices] says so. Unknown keys, wrong types and values out
+// of range are errors with file, line and column, in any layer: a misspelt rule must not look like one that holds.
+//
+// Every value, and every item of a list, keeps its [Origin], so that a refusal can name the file and line that caused it.
+//
+// ${NAME} in a string is replaced by the environment variable, once, when its file is read; a name that is not set stays as it
+// is, with a notice. A project's file sees only ASTRID_* and ANTHROPIC_* variables, and of these none that sounds like a
+// secret: a rule's text ends up in messages that a guest can read.
+//
+// What reads which key (a key that nothing reads is a bug):
+//
+//	storage                           kernel boot, for storage.Open; empty is bolt:$H/var/state.db
+//	workspace.mode                    approval: the mode of the policy layer
+//	security.approval_timeout_secs    approval: how long a question waits for a human before it is deferred
+//	security.policy.*                 approval: the rules of the policy layer
+//	budget.*                          approval: the limits of the budget layer; budget.tariff its floors per host
+//	audit.sync                        audit: "group" or "always"
+//	http.*                            abi/host: the http functions
+//	limits.guest_memory_mb            capsule/engine/wasm: memory of one instance
+//	limits.call_deadline_secs         capsule: one call of a capsule
+//	limits.mailbox                    capsule: messages waiting for one capsule
+//	logging.*                         telemetry, in daemon and client
+//	identity.links                    kernel boot, for identity.Store.Apply
+package config
