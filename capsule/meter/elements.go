@@ -21,11 +21,15 @@ func (m *module) element(r *reader, flags uint32, out []byte) []byte {
 		if explicit {
 			out = appendU32(out, r.u32()) // table
 		}
-		out = m.constExpr(r, out)
+		out = m.constExpr(r, typeI32, out)
 	}
+	typ := byte(typeFunc)
 	if passive || explicit {
 		if exprs {
-			out = m.refType(r, out)
+			at := len(out)
+			if out = m.refType(r, out); r.err == nil {
+				typ = out[at]
+			}
 		} else if kind := r.byte(); kind != 0 {
 			r.fail("element kind %#x", kind)
 		} else {
@@ -36,7 +40,7 @@ func (m *module) element(r *reader, flags uint32, out []byte) []byte {
 	out = appendU32(out, uint32(n))
 	for i := 0; i < n && r.err == nil; i++ {
 		if exprs {
-			out = m.constExpr(r, out)
+			out = m.constExpr(r, typ, out)
 		} else {
 			out = m.funcIndex(r, out)
 		}
@@ -44,8 +48,11 @@ func (m *module) element(r *reader, flags uint32, out []byte) []byte {
 	return out
 }
 
-// constExpr copies a constant expression, extended ones included.
-func (m *module) constExpr(r *reader, out []byte) []byte {
+// constExpr copies a constant expression, extended ones included. typ is the
+// first byte of the type it must have. A null where that is not nullable is
+// refused here, because wazero 1.12 takes ref.null func for a reference to
+// function 0 if there is one, which the rewritten module always has.
+func (m *module) constExpr(r *reader, typ byte, out []byte) []byte {
 	for r.err == nil {
 		op := r.byte()
 		out = append(out, op)
@@ -64,6 +71,9 @@ func (m *module) constExpr(r *reader, out []byte) []byte {
 		case opGlobalGet:
 			out = m.globalIndex(r, out)
 		case opRefNull:
+			if typ == refPrefix {
+				r.fail("null for a type that is not nullable")
+			}
 			out = m.heapType(r, out)
 		case opRefFunc:
 			out = m.funcIndex(r, out)

@@ -12,7 +12,7 @@ func (m *module) encode() ([]byte, error) {
 		{secType, func() []byte { return append([]byte{1}, yieldType...) }},
 		{secImport, func() []byte { return m.yieldImport([]byte{1}) }},
 		{secFunction, func() []byte { return appendU32([]byte{1}, m.nTypes) }},
-		{secGlobal, func() []byte { return append([]byte{1}, fuelDecl()...) }},
+		{secGlobal, func() []byte { return append([]byte{1}, m.fuelDecl()...) }},
 	}
 	for _, s := range made {
 		if m.out[s.id] == nil {
@@ -47,7 +47,7 @@ func (m *module) encode() ([]byte, error) {
 // first, so that the state is sound whatever the host does, and then yields.
 func (m *module) refillBody() []byte {
 	b := []byte{0} // no locals
-	b = appendSigned(append(b, opI32Const), Quantum)
+	b = appendSigned(append(b, opI32Const), int64(m.o.quantum))
 	b = appendU32(append(b, opGlobalSet), m.fuelGlobal())
 	b = appendU32(append(b, opCall), m.yieldFunc())
 	return append(b, opEnd)

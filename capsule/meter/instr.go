@@ -71,9 +71,10 @@ func (w *bodyWriter) zero(r *reader) {
 	w.out = append(w.out, 0)
 }
 
-// prefixed copies an instruction of two opcode bytes. The second is LEB128 in
-// the standard but one byte for wazero, so only the forms on which both agree
-// are accepted.
+// prefixed copies an instruction with a prefix. What follows the prefix is
+// LEB128 in the standard; for wazero it is so after opMiscPrefix but one byte
+// after the others (the second of two is a nop to it), so that there only the
+// forms are accepted on which both agree.
 func (w *bodyWriter) prefixed(r *reader, op byte, at int) {
 	switch op {
 	case opMiscPrefix:
@@ -89,7 +90,7 @@ func (w *bodyWriter) prefixed(r *reader, op byte, at int) {
 }
 
 func (w *bodyWriter) misc(r *reader) {
-	sub := r.byte()
+	sub := r.u32()
 	bulk := bulkNone
 	switch {
 	case sub < miscMemoryInit: // saturating conversions
@@ -108,7 +109,7 @@ func (w *bodyWriter) misc(r *reader) {
 		w.add(costHost)
 		w.bulkCharge(bulk)
 	}
-	w.out = append(w.out, opMiscPrefix, sub)
+	w.out = append(w.out, opMiscPrefix, byte(sub))
 	switch sub {
 	case miscMemoryInit:
 		w.out = appendU32(w.out, r.u32())

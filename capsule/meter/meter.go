@@ -58,6 +58,8 @@ type Options struct {
 	// AllowWait accepts memory.atomic.wait32 and wait64. They block inside the
 	// runtime, where no yield can end them, so they are refused by default.
 	AllowWait bool
+
+	quantum int // for tests: fuel between yields instead of Quantum
 }
 
 func (o Options) withDefaults() Options {
@@ -83,6 +85,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxNesting, 20_000)
 	def(&o.MaxBrTable, 65_520)
 	def(&o.MaxTableEntries, 1<<20)
+	def(&o.quantum, Quantum)
 	return o
 }
 

@@ -70,7 +70,7 @@ func (m *module) tables(r *reader) []byte {
 		}
 		out = limits(r, m.refTypeFrom(r, c, out), m.o.MaxTableEntries)
 		if init {
-			out = m.constExpr(r, out)
+			out = m.constExpr(r, c, out)
 		}
 	}
 	return out
@@ -115,19 +115,21 @@ func (m *module) globals(r *reader) []byte {
 	n := r.count("globals", m.o.MaxGlobals)
 	out := appendU32(nil, uint32(n)+1)
 	for i := 0; i < n && r.err == nil; i++ {
-		out = m.globalType(r, out)
-		out = m.constExpr(r, out)
+		at := len(out)
+		if out = m.globalType(r, out); r.err == nil {
+			out = m.constExpr(r, out[at], out)
+		}
 		m.nGlobals++
 	}
 	if int(m.nGlobals) > m.o.MaxGlobals {
 		r.failAs(ErrLimit, "%d globals, at most %d", m.nGlobals, m.o.MaxGlobals)
 	}
-	return append(out, fuelDecl()...)
+	return append(out, m.fuelDecl()...)
 }
 
 // fuelDecl is the declaration of the fuel global.
-func fuelDecl() []byte {
-	return append(appendSigned([]byte{typeI32, 1, opI32Const}, Quantum), opEnd)
+func (m *module) fuelDecl() []byte {
+	return append(appendSigned([]byte{typeI32, 1, opI32Const}, int64(m.o.quantum)), opEnd)
 }
 
 func (m *module) globalType(r *reader, out []byte) []byte {
@@ -179,7 +181,7 @@ func (m *module) data(r *reader) []byte {
 			out = appendU32(out, r.u32())
 		}
 		if flags != 1 {
-			out = m.constExpr(r, out)
+			out = m.constExpr(r, typeI32, out)
 		}
 		p := r.bytes(r.u32())
 		out = append(appendU32(out, uint32(len(p))), p...)
