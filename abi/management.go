@@ -33,6 +33,9 @@ type ClientFrame struct {
 	Topic   string          `json:"topic"`
 	Payload json.RawMessage `json:"payload"`
 	Session string          `json:"session,omitempty"`
+	// Workspace is the absolute directory the client works in. The first frame that
+	// names one ties its session to it for good.
+	Workspace string `json:"workspace,omitempty"`
 }
 
 // Frames between one client and the daemon; they never reach the bus.
