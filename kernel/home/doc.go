@@ -5,7 +5,7 @@
 //	  etc/                     layout-version, config.toml, servers.toml, hooks/
 //	  var/                     state.db, cache/ (compiled code), update-check.json
 //	  run/                     system.sock, system.token, system.ready, daemon.lock
-//	  log/                     astrid-YYYY-MM-DD.log
+//	  log/                     astrid.YYYY-MM-DD.log
 //	  keys/                    runtime.key
 //	  bin/, wit/               content-addressed components and interfaces
 //	  home/<principal>/        $P
