@@ -1,8 +1,11 @@
 package capsule
 
 import (
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
+
+	"github.com/zeebo/blake3"
 
 	"github.com/unicity-astrid/astrid-go/capsule/stricttoml"
 )
@@ -17,6 +20,7 @@ const MaxManifestSize = 1 << 20
 type Manifest struct {
 	Path string // file it was read from, as given
 	Dir  string // directory of Path
+	Hash string // BLAKE3-256 of the file as lowercase hex
 
 	Package      Package
 	Components   []Component
@@ -97,12 +101,18 @@ func ParseManifest(path string, data []byte) (*Manifest, error) {
 		return nil, err
 	}
 	m := file.manifest()
-	m.Path, m.Dir, m.doc = path, filepath.Dir(path), doc
+	m.Path, m.Dir, m.Hash, m.doc = path, filepath.Dir(path), Hash(data), doc
 	c := &checker{m: m, file: &file, doc: doc}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Hash is the BLAKE3-256 of data as 64 lowercase hex digits: the form used in every record and file name.
+func Hash(data []byte) string {
+	sum := blake3.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // Main returns the component that runs, or nil when the capsule has none.

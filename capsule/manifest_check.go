@@ -1,7 +1,6 @@
 package capsule
 
 import (
-	"encoding/hex"
 	"fmt"
 	"path"
 	"sort"
@@ -224,12 +223,6 @@ func validIdentifier(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// validHash accepts 64 lowercase or uppercase hex digits.
-func validHash(s string) bool {
-	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 32
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -93,7 +93,7 @@ func LoadMeta(dir string) (*Meta, error) {
 	switch {
 	case meta.Version == "" || meta.InstalledAt.IsZero() || meta.UpdatedAt.IsZero():
 		return nil, fmt.Errorf("%s: damaged: version, installed_at or updated_at is missing; install the capsule again", path)
-	case meta.WasmHash != "" && !validHash(meta.WasmHash):
+	case meta.WasmHash != "" && !ValidHash(meta.WasmHash):
 		return nil, fmt.Errorf("%s: damaged: wasm_hash is not 64 hex digits; install the capsule again", path)
 	}
 	return &meta, nil
@@ -174,4 +174,14 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil
+}
+
+// ValidHash reports whether s has the form that Hash returns. It guards every use of a hash in a path.
+func ValidHash(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(s) == 64
 }
