@@ -1,0 +1,185 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure an Interceptor. Auditor is required; the rest has working zero values.
+type Options struct {
+	Auditor    Auditor
+	Tokens     Tokens      // nil: no token covers anything and "always" is not offered
+	Policy     *Policy     // nil: DefaultRules
+	Budgets    *Budgets    // nil: unlimited, in memory
+	Allowances *Allowances // nil: none persisted
+	Approvals  *Manager    // nil: nobody ever attaches, requests are queued in memory
+	Now        func() time.Time
+	Log        *slog.Logger
+	// OnBudgetWarning is called when an action takes a budget past its threshold. It must not block.
+	OnBudgetWarning func(Subject, BudgetWarning)
+}
+
+// Interceptor is the gate. Every effect of every capsule passes Intercept. It is safe for concurrent use.
+type Interceptor struct {
+	auditor    Auditor
+	tokens     Tokens
+	budgets    *Budgets
+	allowances *Allowances
+	approvals  *Manager
+	now        func() time.Time
+	log        *slog.Logger
+	onWarning  func(Subject, BudgetWarning)
+
+	policies atomic.Pointer[policies]
+	policyMu sync.Mutex // serialises SetPolicy
+	counters counters
+}
+
+// policies are the policy of each workspace that has its own, and the one for all others.
+type policies struct {
+	base        *Policy
+	byWorkspace map[string]*Policy
+}
+
+// New makes an interceptor.
+func New(o Options) (*Interceptor, error) {
+	if o.Auditor == nil {
+		return nil, errors.New("approval: an interceptor needs an auditor")
+	}
+	i := &Interceptor{
+		auditor: o.Auditor, tokens: o.Tokens, budgets: o.Budgets, allowances: o.Allowances,
+		approvals: o.Approvals, now: o.Now, log: o.Log, onWarning: o.OnBudgetWarning,
+	}
+	var err error
+	if o.Policy == nil {
+		if o.Policy, err = CompilePolicy(DefaultRules()); err != nil {
+			return nil, err
+		}
+	}
+	if i.tokens == nil {
+		i.tokens = noTokens{}
+	}
+	if i.now == nil {
+		i.now = time.Now
+	}
+	if i.log == nil {
+		i.log = slog.New(slog.DiscardHandler)
+	}
+	if i.budgets == nil {
+		if i.budgets, err = NewBudgets(context.Background(), Limits{}, nil); err != nil {
+			return nil, err
+		}
+	}
+	if i.allowances == nil {
+		if i.allowances, err = NewAllowances(context.Background(), AllowancesOptions{Now: i.now}); err != nil {
+			return nil, err
+		}
+	}
+	if i.approvals == nil {
+		if i.approvals, err = NewManager(context.Background(), ManagerOptions{Now: i.now}); err != nil {
+			return nil, err
+		}
+	}
+	i.policies.Store(&policies{base: o.Policy})
+	i.approvals.bind(i)
+	return i, nil
+}
+
+// SetPolicy replaces the policy of a workspace, or with workspace "" the one of all that have none of their own.
+// A nil policy for a workspace returns it to the common one.
+func (i *Interceptor) SetPolicy(workspace string, p *Policy) {
+	i.policyMu.Lock()
+	defer i.policyMu.Unlock()
+	old := i.policies.Load()
+	next := &policies{base: old.base, byWorkspace: make(map[string]*Policy, len(old.byWorkspace)+1)}
+	for k, v := range old.byWorkspace {
+		next.byWorkspace[k] = v
+	}
+	switch {
+	case workspace != "" && p == nil:
+		delete(next.byWorkspace, workspace)
+	case workspace != "":
+		next.byWorkspace[workspace] = p
+	case p != nil:
+		next.base = p
+	}
+	i.policies.Store(next)
+}
+
+// PolicyFor is the policy that decides for a workspace.
+func (i *Interceptor) PolicyFor(workspace string) *Policy {
+	all := i.policies.Load()
+	if workspace != "" && all.byWorkspace != nil {
+		if p := all.byWorkspace[workspace]; p != nil {
+			return p
+		}
+	}
+	return all.base
+}
+
+// Approvals is the manager of open requests.
+func (i *Interceptor) Approvals() *Manager { return i.approvals }
+
+// Allowances is the store of standing permissions.
+func (i *Interceptor) Allowances() *Allowances { return i.allowances }
+
+// Budgets are the totals.
+func (i *Interceptor) Budgets() *Budgets { return i.budgets }
+
+// scratch lends an Action to Bounds.Permit without an allocation per call: an argument of an interface method
+// would otherwise move to the heap.
+var scratch = sync.Pool{New: func() any { return new(Action) }}
+
+// Intercept decides one action. A nil error means that the effect may happen now; for Guarded actions the audit
+// entry exists already. Any refusal is a *Denial, except that a cancelled context returns its cause, with
+// everything given back and nothing recorded.
+func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant, error) {
+	if s.Bounds == nil || s.Principal == "" || s.Capsule == "" {
+		return nil, i.refuse(ctx, s, a, refusal{is: ErrDenied, layer: LayerManifest, rule: "subject",
+			reason: "the caller has no principal, no capsule id or no manifest"})
+	}
+	if a.Class != Plain && a.Class != Message {
+		return i.guarded(ctx, s, a)
+	}
+	p := scratch.Get().(*Action)
+	*p = a
+	rule, err := s.Bounds.Permit(p)
+	var v verdict
+	ok := err == nil
+	if ok {
+		v, ok = i.PolicyFor(s.Workspace).light(&s, p)
+	}
+	*p = Action{}
+	scratch.Put(p)
+	switch {
+	case err != nil:
+		return nil, i.refuse(ctx, s, a, manifestRefusal(rule, err))
+	case !ok:
+		return nil, i.refuse(ctx, s, a, policyRefusal(v))
+	}
+	i.counters.light[a.Class].Add(1)
+	return plainGrant, nil
+}
+
+// Confine checks that all parts of a subject are well formed. The kernel stamps them, so a failure is a defect.
+func (s *Subject) check() error {
+	if len(s.Principal) > 64 {
+		return fmt.Errorf("principal has %d characters, at most 64", len(s.Principal))
+	}
+	for _, c := range []byte(s.Principal) {
+		if !(c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+			return fmt.Errorf("principal %s is not [A-Za-z0-9_-]", Display(s.Principal))
+		}
+	}
+	for _, c := range []byte(s.Capsule) {
+		if !(c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z') {
+			return fmt.Errorf("capsule id %s is not [a-z0-9-]", Display(s.Capsule))
+		}
+	}
+	return nil
+}
