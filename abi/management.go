@@ -49,6 +49,9 @@ const (
 type ClientSubscribe struct {
 	Topics   []string `json:"topics"`
 	Sessions []string `json:"sessions"`
+	// Approver: somebody is there to answer what the gate asks. Without one, what needs
+	// an approval is queued at once.
+	Approver bool `json:"approver,omitempty"`
 }
 
 // ClientAck answers a [ClientFrame]; an empty Error means the frame was taken.
