@@ -18,6 +18,7 @@ const groupBytes = 8 << 20
 
 // job is one Update on its way to the committer.
 type job struct {
+	ctx    context.Context
 	fn     func(Tx) error
 	state  atomic.Uint32 // jobWaiting → jobTaken by the committer, or → jobGone by a caller whose context ended
 	err    error
@@ -84,7 +85,7 @@ func (e *boltEngine) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{fn: fn, done: make(chan struct{})}
+	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	if err := e.q.push(j); err != nil {
 		return err
 	}
@@ -125,6 +126,9 @@ func (e *boltEngine) commitGroup(jobs []*job) (rest []*job) {
 				continue
 			}
 			ran = append(ran, j)
+			if j.err = j.ctx.Err(); j.err != nil { // ended, and the caller has not noticed yet
+				continue
+			}
 			buf := &buffer{base: boltReader{b}}
 			if j.err = buf.run(j.fn); j.err != nil {
 				continue
