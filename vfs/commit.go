@@ -2,6 +2,8 @@ package vfs
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -34,8 +36,11 @@ type Conflict struct {
 // CommitResult is what a commit did.
 type CommitResult struct {
 	Committed []Change
-	// Conflicts that OnConflict decided; their paths are in Committed too when it was Ours.
+	// Conflicts that OnConflict decided.
 	Conflicts []Conflict
+	// Skipped stay in the overlay: devices, FIFOs and sockets that a child made, and with Ours what appeared in a directory after
+	// the overlay deleted it (a commit never deletes what the session did not see).
+	Skipped []Change
 }
 
 // ConflictError lists the conflicts that stopped a commit. It wraps ErrConflict.
@@ -56,3 +61,92 @@ func (e *ConflictError) Error() string {
 }
 
 func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// Commit applies changes to the workspace. It is all or nothing against crashes (a journal finishes it at the next NewOverlay) and
+// each file is replaced at once: a reader of the workspace sees the old or the new one. Files keep mode and time. What was
+// committed leaves the upper layer. No kernel mount of the upper directory may exist meanwhile.
+func (v *OverlayVfs) Commit(o CommitOptions) (res *CommitResult, err error) {
+	sel, err := v.selection("commit", o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	err = v.changing("commit", ".", func(string) (err error) {
+		res, err = v.commit(sel, o.OnConflict)
+		return err
+	})
+	return res, err
+}
+
+func (v *OverlayVfs) commit(sel selection, policy Policy) (*CommitResult, error) {
+	all, err := v.changes(nil)
+	if err != nil {
+		return nil, err
+	}
+	res := &CommitResult{}
+	var todo []Change
+	var theirs selection
+	for _, c := range withParents(all, sel) {
+		if (&stat{mode: c.New}).isSpecial() {
+			res.Skipped = append(res.Skipped, c)
+			continue
+		}
+		reason, err := v.conflict(c)
+		if err != nil {
+			return nil, err
+		}
+		if reason != "" {
+			res.Conflicts = append(res.Conflicts, Conflict{c, reason})
+			if policy == Theirs {
+				theirs = append(theirs, c.Path)
+				continue
+			}
+			if c.Op == Deleted && !v.base.has(c.Path) {
+				res.Skipped = append(res.Skipped, c)
+				continue
+			}
+		}
+		todo = append(todo, c)
+	}
+	if len(res.Conflicts) > 0 && policy == Refuse {
+		return nil, &ConflictError{res.Conflicts}
+	}
+	if len(theirs) > 0 {
+		todo = slices.DeleteFunc(todo, func(c Change) bool { return theirs.has(c.Path) })
+		if err := v.discard(theirs); err != nil {
+			return nil, err
+		}
+	}
+	if len(todo) == 0 {
+		return res, nil
+	}
+	j, err := v.plan(todo)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.run(j); err != nil {
+		return nil, err
+	}
+	res.Committed = todo
+	return res, nil
+}
+
+// withParents returns the selected changes and the new directories that they need.
+func withParents(all []Change, sel selection) []Change {
+	needed := map[string]bool{}
+	for _, c := range all {
+		if c.Op == Deleted || !sel.has(c.Path) {
+			continue
+		}
+		for p := path.Dir(c.Path); p != "."; p = path.Dir(p) {
+			needed[p] = true
+		}
+	}
+	var out []Change
+	for _, c := range all {
+		newDir := c.New.IsDir() && !c.Old.IsDir()
+		if sel.has(c.Path) || newDir && needed[c.Path] {
+			out = append(out, c)
+		}
+	}
+	return out
+}

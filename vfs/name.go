@@ -48,3 +48,13 @@ func linkEscapes(target, name string) bool {
 	_, err := cleanName(path.Dir(name) + "/" + target)
 	return err != nil
 }
+
+// hasPart reports whether one of a canonical name's components is part.
+func hasPart(name, part string) bool {
+	for p := range strings.SplitSeq(name, "/") {
+		if p == part {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,273 @@
+package vfs
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// settle takes out of the upper layer what the workspace has now too, and brings the records up to date.
+func (v *OverlayVfs) settle(paths []string) error {
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	for _, p := range slices.Backward(paths) { // from the leaves
+		if err := v.expose(p); err != nil {
+			return err
+		}
+		if err := v.prune(p); err != nil {
+			return err
+		}
+	}
+	// The new directories on the way may have stayed for what is not committed yet.
+	touched := map[string]bool{}
+	for _, p := range paths {
+		for ; p != "."; p = path.Dir(p) {
+			touched[p] = true
+		}
+	}
+	return v.refresh(touched)
+}
+
+// refresh makes the records of paths agree with what the upper layer still covers.
+func (v *OverlayVfs) refresh(paths map[string]bool) error {
+	var gone []string
+	var now []baseRecord
+	for p := range paths {
+		up, err := lookAt(v.up, p)
+		if err != nil {
+			return err
+		}
+		if up == nil {
+			gone = append(gone, p)
+			continue
+		}
+		st, err := v.lowerStat(p)
+		if err != nil {
+			return err
+		}
+		r := makeRecord(p, st)
+		if st != nil && st.isLink() {
+			if r.Link, err = v.lowerLink(p); err != nil {
+				return err
+			}
+		}
+		now = append(now, r)
+	}
+	if err := v.base.put(now...); err != nil {
+		return err
+	}
+	return v.base.drop(gone...)
+}
+
+// expose lets the workspace show through the directories above p, without changing the view: a whiteout or opaque directory
+// above becomes a plain directory with a whiteout for each entry it hid.
+func (v *OverlayVfs) expose(p string) error {
+	at := "."
+	parts := strings.Split(p, "/")
+	for _, part := range parts[:len(parts)-1] {
+		at = path.Join(at, part)
+		up, err := descend(v.up, path.Dir(at))
+		if err != nil {
+			return ignoreGone(err)
+		}
+		more, err := v.exposeDir(up, at)
+		unix.Close(up)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// exposeDir does expose for one directory whose upper parent is open. more is false when nothing below can hide anything.
+func (v *OverlayVfs) exposeDir(up int, p string) (more bool, err error) {
+	name := path.Base(p)
+	st, err := statAt(up, name)
+	if err != nil {
+		return false, ignoreGone(err)
+	}
+	low, err := v.lowerStat(p)
+	if err != nil || low == nil || !low.isDir() {
+		return err == nil && st.isDir(), err
+	}
+	white := v.isWhiteout(up, name, st)
+	if !white && !st.isDir() {
+		return false, nil
+	}
+	if white {
+		tmp := tempName()
+		if err := v.stageDir(tmp, low, true); err != nil {
+			return false, err
+		}
+		fd, err := v.settleDir(tmp, up, name, low)
+		if err != nil {
+			return false, err
+		}
+		unix.Close(fd)
+		st = low
+	}
+	fd, err := openOwnDir(up, name, st)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	if v.isOpaque(fd) {
+		err = v.clearOpaque(fd, p)
+	}
+	return true, err
+}
+
+// clearOpaque replaces a directory's opaque mark by whiteouts and by opaque marks one level down. The mark goes last: until then
+// the new ones change nothing.
+func (v *OverlayVfs) clearOpaque(up int, p string) error {
+	low, err := descend(v.low, p)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(low)
+	names, err := namesAt(low)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		old, err := lowerEntry(low, name)
+		if err != nil {
+			return err
+		}
+		if old == nil {
+			continue
+		}
+		st, err := statAt(up, name)
+		switch {
+		case err == unix.ENOENT:
+			err = v.whiteout(path.Join(p, name))
+		case err == nil && st.isDir() && old.isDir():
+			var fd int
+			if fd, err = openOwnDir(up, name, st); err == nil {
+				err = v.setOpaque(fd, true)
+				unix.Close(fd)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return v.setOpaque(up, false)
+}
+
+// prune removes the upper entry at p if the workspace has the same, and then the directories above that it leaves empty and
+// without meaning. A file that is open for writing stays.
+func (v *OverlayVfs) prune(p string) error {
+	for ; p != "."; p = path.Dir(p) {
+		up, err := descend(v.up, path.Dir(p))
+		if isMissing(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		gone, err := v.pruneOne(up, p)
+		unix.Close(up)
+		if err != nil || !gone {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneOne reports whether nothing is left in the upper layer at p.
+func (v *OverlayVfs) pruneOne(up int, p string) (gone bool, err error) {
+	name := path.Base(p)
+	st, err := statAt(up, name)
+	if isMissing(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	old, err := v.lowerStat(p)
+	if err != nil {
+		return false, err
+	}
+	if v.isWhiteout(up, name, st) {
+		if old != nil {
+			return false, nil
+		}
+		return true, v.unlinkUp(up, name)
+	}
+	if old == nil {
+		return false, nil
+	}
+	if st.isDir() {
+		return v.pruneDir(up, p, st, old)
+	}
+	v.quota.Lock()
+	busy := v.writers[fileID{st.dev, st.ino}] > 0
+	v.quota.Unlock()
+	if busy {
+		return false, nil
+	}
+	low, err := descend(v.low, path.Dir(p))
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(low)
+	same, err := sameEntry(up, st, low, old, name)
+	if err != nil || !same {
+		return false, err
+	}
+	return true, v.unlinkUp(up, name)
+}
+
+func (v *OverlayVfs) pruneDir(up int, p string, st, old *stat) (bool, error) {
+	if !old.isDir() {
+		return false, nil
+	}
+	fd, err := openOwnDir(up, path.Base(p), st)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	if v.isOpaque(fd) {
+		if err := v.clearOpaque(fd, p); err != nil {
+			return false, err
+		}
+	}
+	names, err := namesAt(fd)
+	if err != nil || len(names) > 0 || old.mode.Perm() != st.mode.Perm() {
+		return false, err
+	}
+	old2, err := v.moveOut(up, path.Base(p))
+	if err != nil {
+		return false, err
+	}
+	return true, removeTree(v.stage, old2)
+}
+
+// unlinkUp deletes an upper file, link or whiteout, also from a directory without write permission.
+func (v *OverlayVfs) unlinkUp(up int, name string) error {
+	err := unix.Unlinkat(up, name, 0)
+	if err == unix.EACCES {
+		st, serr := statFd(up)
+		if serr != nil || unix.Fchmod(up, unixMode(st.mode)|0o700) != nil {
+			return err
+		}
+		err = unix.Unlinkat(up, name, 0)
+		if cerr := unix.Fchmod(up, unixMode(st.mode)); err == nil {
+			err = cerr
+		}
+	}
+	return ignoreMissing(err)
+}
+
+func ignoreGone(err error) error {
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}
