@@ -8,7 +8,7 @@ type Policy struct {
 	capsule map[string]Rule // blocked capsules
 
 	allowedPaths, deniedPaths []pathRule
-	blocked                   []commandRule
+	blocked, asking           []commandRule
 }
 
 type pathRule struct {
@@ -41,6 +41,9 @@ func CompilePolicy(r Rules) (*Policy, error) {
 	}
 	for _, b := range r.BlockedTools {
 		p.blocked = append(p.blocked, compileCommand(b))
+	}
+	for _, b := range r.ApprovalRequiredTools {
+		p.asking = append(p.asking, compileCommand(b))
 	}
 	for _, list := range [][]Rule{r.AllowedHosts, r.DeniedHosts} {
 		for _, h := range list {
@@ -108,10 +111,15 @@ func (p *Policy) light(s *Subject, a *Action) (verdict, bool) {
 		}
 	}
 	if limit := p.rules.MaxArgumentSize; limit > 0 && a.Size > limit && sizeLimited(a.Kind) {
-		return verdict{deny, fmt.Sprintf("max_argument_size %d", limit), p.rules.MaxArgumentSizeSource,
-			fmt.Sprintf("%d bytes exceed the limit of %d", a.Size, limit)}, false
+		return p.tooLong(a.Size), false
 	}
 	return verdict{}, true
+}
+
+func (p *Policy) tooLong(n int64) verdict {
+	limit := p.rules.MaxArgumentSize
+	return verdict{deny, fmt.Sprintf("max_argument_size %d", limit), p.rules.MaxArgumentSizeSource,
+		fmt.Sprintf("%d bytes of arguments exceed the limit of %d", n, limit)}
 }
 
 // sizeLimited: the limit is for arguments of commands and tools. Files and messages have limits of their own.

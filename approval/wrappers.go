@@ -1,0 +1,245 @@
+package approval
+
+import "strings"
+
+// shells take a script with -c or from their input.
+var shells = map[string]bool{
+	"sh": true, "bash": true, "dash": true, "zsh": true, "ksh": true, "mksh": true, "ash": true, "fish": true,
+	"rbash": true, "yash": true, "csh": true, "tcsh": true, "pwsh": true,
+}
+
+// wrappers run the command in their arguments. Their options are not modelled: any of their words may be the
+// command, which errs towards refusing.
+var wrappers = map[string]bool{
+	"env": true, "nice": true, "nohup": true, "timeout": true, "time": true, "stdbuf": true, "setsid": true,
+	"ionice": true, "chrt": true, "taskset": true, "exec": true,
+	"command": true, "builtin": true, "busybox": true, "toybox": true, "watch": true, "strace": true,
+	"ltrace": true, "script": true, "flock": true, "chroot": true, "unshare": true, "nsenter": true,
+	"setpriv": true, "parallel": true, "entr": true, "proot": true, "fakeroot": true, "firejail": true,
+	"bwrap": true, "systemd-run": true, "valgrind": true, "caffeinate": true, "trap": true, "alias": true,
+	"setarch": true, "linux32": true, "linux64": true, "unbuffer": true, "tmux": true, "screen": true,
+	"numactl": true, "cgexec": true, "chpst": true, "softlimit": true, "setuidgid": true, "noglob": true,
+	"nocorrect": true, "coproc": true, "catchsegv": true, "arch": true, "runcon": true, "capsh": true,
+	"start-stop-daemon": true, "daemonize": true, "dbus-run-session": true, "xvfb-run": true, "perf": true,
+	"gdb": true, "prlimit": true, "at": true, "batch": true, "ssh-agent": true, "git-shell": true,
+}
+
+// fromInput are the wrappers that take commands from their input.
+var fromInput = map[string]bool{"parallel": true, "entr": true, "batch": true, "at": true}
+
+func wrapper(name string) bool {
+	// The dynamic loader runs the program in its argument.
+	return wrappers[name] || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") || name == "ld.so"
+}
+
+// wrapped judges the words behind a wrapper. The first one that is a shell or a wrapper itself gets the rest.
+func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
+	name := base(words[0].text)
+	fed = fed || fromInput[name]
+	named := false
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		if isAssignment(w.text) && name != "alias" {
+			continue
+		}
+		if strings.HasPrefix(w.text, "-") || name == "alias" {
+			// `env -S'sudo x'`, `--split-string=sudo x`, `alias x='sudo y'`
+			for _, part := range optionTexts(w.text) {
+				an.script(part, false, depth+1)
+			}
+			continue
+		}
+		if strings.Contains(w.text, unknownMark) && (name == "exec" || name == "command" || name == "builtin") && !named {
+			an.block("the program of %s is not written out", Display(w.text))
+		}
+		named = true
+		child := base(w.text)
+		if nests(child) {
+			an.command(words[i:], nil, fed, true, depth+1)
+			return
+		}
+		an.command(words[i:i+1], nil, fed, false, depth+1)
+		if strings.ContainsAny(w.text, " \t\n;|&$`(") {
+			an.script(w.text, false, depth+1)
+		}
+	}
+	if !named && fed {
+		an.block("%s takes its command from its input", name)
+	}
+}
+
+// nests: the program looks at commands in its own arguments.
+func nests(name string) bool {
+	switch name {
+	case "eval", "xargs", "find", "fd", "fdfind":
+		return true
+	}
+	return shells[name] || wrapper(name)
+}
+
+// findExec judges what find runs: the words between -exec and its end. {} is a name found on disk.
+func (an *analysis) findExec(words []shellWord, depth int) {
+	for i := 1; i < len(words); i++ {
+		switch words[i].text {
+		case "-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch":
+		default:
+			continue
+		}
+		var child []shellWord
+		for i++; i < len(words) && words[i].text != ";" && words[i].text != "+"; i++ {
+			child = append(child, words[i].filled("{}"))
+		}
+		an.command(child, nil, false, true, depth+1)
+	}
+}
+
+// filled marks a placeholder as text that is not known.
+func (w shellWord) filled(placeholder string) shellWord {
+	w.text = strings.ReplaceAll(w.text, placeholder, unknownMark)
+	return w
+}
+
+// xargs judges what xargs runs. Its options are modelled, because `xargs -I {} cp {} x` names no {} program.
+func (an *analysis) xargs(words []shellWord, depth int) {
+	placeholder := ""
+	i := 1
+	for ; i < len(words); i++ {
+		t := words[i].text
+		if t == "--" {
+			i++
+			break
+		}
+		if len(t) < 2 || t[0] != '-' {
+			break
+		}
+		opt, value, has := strings.Cut(t, "=")
+		switch {
+		case opt == "--replace":
+			placeholder = "{}"
+			if has {
+				placeholder = value
+			}
+		case t[1] == '-':
+			if !has && (opt == "--max-args" || opt == "--max-procs" || opt == "--delimiter" || opt == "--arg-file" ||
+				opt == "--max-chars" || opt == "--process-slot-var") {
+				i++
+			}
+		case t[1] == 'I' || t[1] == 'J':
+			placeholder = t[2:]
+			if placeholder == "" && i+1 < len(words) {
+				i++
+				placeholder = words[i].text
+			}
+		case t[1] == 'i':
+			placeholder = t[2:]
+			if placeholder == "" {
+				placeholder = "{}"
+			}
+		case len(t) == 2 && strings.IndexByte("nPLsdEaRS", t[1]) >= 0:
+			i++
+		}
+	}
+	child := make([]shellWord, 0, len(words))
+	for _, w := range words[min(i, len(words)):] {
+		if placeholder != "" {
+			w = w.filled(placeholder)
+		}
+		child = append(child, w)
+	}
+	an.command(child, nil, true, true, depth+1)
+}
+
+// optionTexts are the parts of an option that may be a command.
+func optionTexts(opt string) []string {
+	var parts []string
+	if _, v, ok := strings.Cut(opt, "="); ok {
+		parts = append(parts, v)
+	}
+	if len(opt) > 2 && opt[1] != '-' {
+		parts = append(parts, opt[2:])
+		if i := strings.IndexByte(opt, 'S'); i > 0 && i+1 < len(opt) {
+			parts = append(parts, opt[i+1:])
+		}
+	}
+	return parts
+}
+
+// shell judges `sh [options] [-c script | file] …`.
+func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, depth int) {
+	name := base(words[0].text)
+	script, reading := false, false
+	i := 1
+	for ; i < len(words); i++ {
+		t := words[i].text
+		if t == "--" {
+			i++
+			break
+		}
+		if len(t) < 2 || t[0] != '-' && t[0] != '+' {
+			break
+		}
+		if strings.HasPrefix(t, "--") {
+			opt, value, has := strings.Cut(t, "=")
+			switch {
+			case (opt == "--command" || opt == "--init-command") && has:
+				an.script(value, true, depth+1)
+			case opt == "--command" || opt == "--init-command":
+				script = true
+			case (opt == "--rcfile" || opt == "--init-file") && !has:
+				i++
+			}
+			continue
+		}
+		script = script || strings.ContainsAny(t, "cC")
+		reading = reading || strings.Contains(t, "s")
+		if strings.ContainsAny(t[len(t)-1:], "oO") {
+			i++
+		}
+	}
+	operands := words[min(i, len(words)):]
+	switch {
+	case script && len(operands) == 0:
+		if fed {
+			an.block("%s takes its script from another command", name)
+		}
+		return
+	case script:
+		if strings.ContainsAny(operands[0].text, unknownMark+streamMark) {
+			an.block("the script of %s is not written out", name)
+			return
+		}
+		an.script(operands[0].text, strict, depth+1)
+		for _, w := range operands[1:] {
+			an.script(w.text, false, depth+1)
+		}
+		return
+	}
+	if len(operands) == 0 || reading || readsStream(operands[0], true) {
+		if fed || len(operands) > 0 && readsStream(operands[0], false) {
+			an.block("%s runs what another command writes", name)
+		}
+		for _, text := range input {
+			if strings.ContainsAny(text, unknownMark+streamMark) {
+				an.block("the script of %s is not written out", name)
+				return
+			}
+			an.script(text, true, depth+1)
+		}
+	}
+	for _, w := range operands[min(1, len(operands)):] {
+		an.command([]shellWord{w}, nil, false, false, depth+1)
+	}
+}
+
+// readsStream: the word is a script file that is really the output of a command; input says whether the standard
+// input counts as one.
+func readsStream(w shellWord, input bool) bool {
+	if strings.Contains(w.text, streamMark) {
+		return true
+	}
+	switch w.text {
+	case "-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0":
+		return input
+	}
+	return false
+}
