@@ -58,7 +58,8 @@ type UserInput struct {
 
 // InputContext is the part of [UserInput].Context that the agent loop understands.
 type InputContext struct {
-	Action string `json:"action,omitempty"` // "cancel_turn"
+	Action string `json:"action,omitempty"`  // "cancel_turn"
+	TurnID string `json:"turn_id,omitempty"` // id the sender wants the turn to have, so that it knows its own
 }
 
 // ActionCancelTurn in [InputContext].Action ends the running turn of the session.
@@ -69,6 +70,7 @@ type AgentResponse struct {
 	Text      string `json:"text"`
 	IsFinal   bool   `json:"is_final"`
 	SessionID string `json:"session_id"`
+	TurnID    string `json:"turn_id,omitempty"` // the turn it belongs to, if the agent loop has such ids
 }
 
 // ApprovalRequired asks the clients of a principal for a decision.
