@@ -48,11 +48,12 @@ var prefixes = map[Kind]string{
 
 // Subject is who acts.
 type Subject struct {
-	Principal string // [A-Za-z0-9_-]{1,64}
-	Capsule   string // capsule id, stamped by the kernel
-	Session   string // free text set by the client; "" outside a session
-	Workspace string // absolute root of the session's workspace; "" when there is none
-	Bounds    Bounds // the capsule's manifest; nil refuses everything
+	Principal string   // [A-Za-z0-9_-]{1,64}
+	Capsule   string   // capsule id, stamped by the kernel
+	Session   string   // free text set by the client; "" outside a session
+	Workspace string   // absolute root of the session's workspace; "" when there is none
+	Via       []string // capsule ids this call came through, outermost first; for the audit log
+	Bounds    Bounds   // the capsule's manifest; nil refuses everything
 }
 
 // Bounds is the outermost layer: what the capsule's manifest declares. Permit returns the name of the

@@ -127,7 +127,7 @@ func (b *Budgets) Reserve(ctx context.Context, s Subject, cost, floor Micros) (*
 			r.warning = w
 		}
 	}
-	if err := b.addLocked(ctx, r.keys, cost); err != nil {
+	if err := b.takeLocked(ctx, r.keys, cost); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -147,8 +147,21 @@ func (b *Budgets) spentLocked(k accountKey) Micros {
 	return 0
 }
 
-// addLocked changes all keys by d and saves them; on a store error the totals in memory are as before.
-func (b *Budgets) addLocked(ctx context.Context, keys []accountKey, d Micros) error {
+// takeLocked adds cost to all accounts and saves them. When that fails the totals in memory are as before; what
+// reached the store over-counts, which errs on the safe side.
+func (b *Budgets) takeLocked(ctx context.Context, keys []accountKey, cost Micros) error {
+	err := b.changeLocked(ctx, keys, cost)
+	if err != nil {
+		for _, k := range keys {
+			b.accounts[k].spent = max(b.accounts[k].spent-cost, 0)
+		}
+	}
+	return err
+}
+
+// changeLocked adds d to all accounts and saves them. Memory changes whatever the store says: after an effect the
+// money is gone or back. The error tells that a restart would see the older figure.
+func (b *Budgets) changeLocked(ctx context.Context, keys []accountKey, d Micros) error {
 	var errs []error
 	for _, k := range keys {
 		a := b.accounts[k]
@@ -157,20 +170,12 @@ func (b *Budgets) addLocked(ctx context.Context, keys []accountKey, d Micros) er
 			b.accounts[k] = a
 		}
 		a.spent = min(max(a.spent+d, 0), maxMicros)
-		if err := b.saveLocked(ctx, a); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, b.saveLocked(ctx, a))
 	}
-	if len(errs) == 0 {
-		return nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("save budget: %w", err)
 	}
-	if d > 0 {
-		// Taken back in memory only: what reached the store over-counts, which errs on the safe side.
-		for _, k := range keys {
-			b.accounts[k].spent = max(b.accounts[k].spent-d, 0)
-		}
-	}
-	return fmt.Errorf("save budget: %w", errors.Join(errs...))
+	return nil
 }
 
 // warns gives a warning only when this step crosses the threshold, so that a session is warned once.

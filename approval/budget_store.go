@@ -3,7 +3,6 @@ package approval
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -48,27 +47,6 @@ func (b *Budgets) saveLocked(ctx context.Context, a *account) error {
 		return err
 	}
 	return b.store.Put(ctx, a.key.path(), val)
-}
-
-// settleLocked corrects totals after the effect. The money is gone or back whatever the store says, so memory
-// always changes; the error tells that a restart would see the older, higher or lower, figure.
-func (b *Budgets) settleLocked(ctx context.Context, keys []accountKey, d Micros) error {
-	var errs []error
-	for _, k := range keys {
-		a := b.accounts[k]
-		if a == nil {
-			a = &account{key: k}
-			b.accounts[k] = a
-		}
-		a.spent = min(max(a.spent+d, 0), maxMicros)
-		if err := b.saveLocked(ctx, a); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if len(errs) > 0 {
-		return fmt.Errorf("save budget: %w", errors.Join(errs...))
-	}
-	return nil
 }
 
 // load reads all totals. A damaged one is an error: starting at zero would hand out the budget again.

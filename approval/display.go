@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxDisplay bounds what a human is asked to read, in bytes of the escaped text.
+// maxDisplay bounds what a human is asked to read, in bytes before escaping.
 const maxDisplay = 4096
 
 // Display writes untrusted text so that what is read is what is there: control characters, bidirectional and
@@ -15,9 +15,14 @@ const maxDisplay = 4096
 // backslash is doubled. Long text keeps its head and its tail: the dangerous part of a long command may be
 // at either end.
 func Display(s string) string {
-	if len(s) > 4*maxDisplay {
-		s = s[:2*maxDisplay] + s[len(s)-2*maxDisplay:]
+	if len(s) > maxDisplay {
+		half := maxDisplay / 2
+		return fmt.Sprintf("%s …(%d bytes left out)… %s", escape(s[:half]), len(s)-2*half, escape(s[len(s)-half:]))
 	}
+	return escape(s)
+}
+
+func escape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -38,12 +43,4 @@ func Display(s string) string {
 		i += n
 	}
 	return b.String()
-}
-
-// auditText keeps valid UTF-8, which JSON holds without loss, and escapes anything else.
-func auditText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return Display(s)
 }

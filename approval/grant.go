@@ -39,8 +39,7 @@ type grant struct {
 	proof       string
 	reservation *Reservation
 	gate        *Interceptor
-	principal   string
-	session     string
+	subject     Subject
 	settled     atomic.Bool
 }
 

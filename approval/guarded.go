@@ -160,7 +160,7 @@ func (i *Interceptor) admit(ctx context.Context, s Subject, a Action, v verdict,
 		}
 	}
 	i.counters.light[Guarded].Add(1)
-	return &grant{auditID: id, proof: c.proof, reservation: r, gate: i, principal: s.Principal, session: s.Session}, nil
+	return &grant{auditID: id, proof: c.proof, reservation: r, gate: i, subject: s}, nil
 }
 
 // giveBack undoes what was taken for a call that does not happen. It must not be stopped by the call's own end.

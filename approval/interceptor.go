@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,25 +91,39 @@ func New(o Options) (*Interceptor, error) {
 	return i, nil
 }
 
-// SetPolicy replaces the policy of a workspace, or with workspace "" the one of all that have none of their own.
-// A nil policy for a workspace returns it to the common one.
-func (i *Interceptor) SetPolicy(workspace string, p *Policy) {
+// SetPolicy replaces the policy of all workspaces that have none of their own. Workspaces keep theirs until
+// SetWorkspace is called again.
+func (i *Interceptor) SetPolicy(p *Policy) {
+	if p == nil {
+		return
+	}
+	i.policyMu.Lock()
+	defer i.policyMu.Unlock()
+	i.policies.Store(&policies{base: p, byWorkspace: i.policies.Load().byWorkspace})
+}
+
+// SetWorkspace gives a workspace rules of its own. They only tighten the common policy. Nil rules remove them.
+func (i *Interceptor) SetWorkspace(workspace string, ws *Rules) error {
+	if workspace == "" {
+		return errors.New("approval: a workspace's rules need its root")
+	}
 	i.policyMu.Lock()
 	defer i.policyMu.Unlock()
 	old := i.policies.Load()
-	next := &policies{base: old.base, byWorkspace: make(map[string]*Policy, len(old.byWorkspace)+1)}
-	for k, v := range old.byWorkspace {
-		next.byWorkspace[k] = v
+	next := &policies{base: old.base, byWorkspace: maps.Clone(old.byWorkspace)}
+	if next.byWorkspace == nil {
+		next.byWorkspace = map[string]*Policy{}
 	}
-	switch {
-	case workspace != "" && p == nil:
-		delete(next.byWorkspace, workspace)
-	case workspace != "":
+	delete(next.byWorkspace, workspace)
+	if ws != nil {
+		p, err := CompilePolicy(Tighten(old.base.rules, *ws))
+		if err != nil {
+			return err
+		}
 		next.byWorkspace[workspace] = p
-	case p != nil:
-		next.base = p
 	}
 	i.policies.Store(next)
+	return nil
 }
 
 // PolicyFor is the policy that decides for a workspace.
@@ -166,7 +181,7 @@ func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant
 	return plainGrant, nil
 }
 
-// Confine checks that all parts of a subject are well formed. The kernel stamps them, so a failure is a defect.
+// check reports the part of a subject that is not well formed. The kernel stamps them, so a failure is a defect.
 func (s *Subject) check() error {
 	if len(s.Principal) > 64 {
 		return fmt.Errorf("principal has %d characters, at most 64", len(s.Principal))

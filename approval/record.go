@@ -8,7 +8,9 @@ import (
 // Record is one decision, as it goes to the audit log.
 type Record struct {
 	Principal, Capsule, Session string
+	Via                         []string // capsules the call came through
 	Function                    string
+	Method                      string // of network requests
 	Kind                        Kind
 	Resource                    string // clipped to MaxAuditResource bytes, with the hash of the whole when clipped
 	Allowed                     bool
@@ -25,11 +27,11 @@ type Record struct {
 
 // Settlement is the end of an allowed action.
 type Settlement struct {
-	Principal, Session string
-	AuditID            string
-	Err                string // "" = success
-	Cost               Micros
-	Detail             string
+	Principal, Capsule, Session string
+	AuditID                     string
+	Err                         string // "" = success
+	Cost                        Micros
+	Detail                      string
 }
 
 // Auditor is what the gate needs of the audit log. Append returns the id of the entry once it is as durable

@@ -65,18 +65,17 @@ const MaxAuditResource = 8 << 10
 // record starts the audit record of an action.
 func record(s *Subject, a *Action) Record {
 	return Record{
-		Principal: s.Principal, Capsule: s.Capsule, Session: s.Session, Function: a.Function, Kind: a.Kind,
-		Resource: clip(a.Resource), Risk: a.risk(),
+		Principal: s.Principal, Capsule: s.Capsule, Session: s.Session, Via: s.Via, Function: a.Function,
+		Kind: a.Kind, Method: a.Method, Resource: clip(a.Resource), Risk: a.risk(),
 		Relaxed: a.Kind == FSRead && a.InWorkspace,
 	}
 }
 
-// clip shortens an over-long resource; the hash still binds the entry to the whole of it. Bytes that are not
-// text are escaped, because JSON would replace them all by the same character.
+// clip shortens an over-long resource; the hash still binds the entry to the whole of it.
 func clip(resource string) string {
-	if len(resource) > MaxAuditResource {
-		sum := blake3.Sum256([]byte(resource))
-		return Display(resource[:MaxAuditResource]) + fmt.Sprintf("… (%d bytes, blake3 %x)", len(resource), sum)
+	if len(resource) <= MaxAuditResource {
+		return resource
 	}
-	return auditText(resource)
+	sum := blake3.Sum256([]byte(resource))
+	return shorten(resource, MaxAuditResource-128) + fmt.Sprintf(" (%d bytes, blake3 %x)", len(resource), sum)
 }

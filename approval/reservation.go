@@ -63,5 +63,5 @@ func (r *Reservation) finish(ctx context.Context, charge Micros) (Micros, error)
 	b := r.budgets
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return charge, b.settleLocked(ctx, r.keys, d)
+	return charge, b.changeLocked(ctx, r.keys, d)
 }

@@ -1,7 +1,11 @@
 package approval
 
-// risk is the level shown to the human: the one given if it is a known word, else that of the kind.
+// risk is the level shown to the human: the one given if it is a known word, else that of the kind. In an
+// explicit question the word comes from the capsule, which may not call its own wish harmless.
 func (a *Action) risk() string {
+	if a.Kind == Ask && a.Risk == "low" {
+		return "medium"
+	}
 	switch a.Risk {
 	case "low", "medium", "high", "critical":
 		return a.Risk

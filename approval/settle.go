@@ -12,7 +12,12 @@ func (g *grant) Settle(ctx context.Context, o Outcome) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	charged, err := g.charge(ctx, o)
-	rec := Settlement{Principal: g.principal, Session: g.session, AuditID: g.auditID, Cost: charged, Detail: Display(o.Detail)}
+	if o.Err == nil && charged == 0 && o.Detail == "" {
+		// An allowed action without an outcome entry ended well and cost nothing.
+		return err
+	}
+	rec := Settlement{Principal: g.subject.Principal, Capsule: g.subject.Capsule, Session: g.subject.Session,
+		AuditID: g.auditID, Cost: charged, Detail: Display(o.Detail)}
 	if o.Err != nil {
 		rec.Err = Display(o.Err.Error())
 	}
