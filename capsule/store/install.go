@@ -53,6 +53,50 @@ func (s *Store) InstallArchive(ctx context.Context, r io.Reader, o InstallOption
 	return s.install(ctx, o, func(root *os.Root) error { return unpack(r, root) })
 }
 
+// Inspect reads the manifest of a prepared directory or a .capsule file under all the rules of an
+// installation, without installing anything.
+func Inspect(source string) (*capsule.Manifest, error) {
+	info, err := os.Stat(source)
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	if info.IsDir() {
+		return inspect(func(root *os.Root) error { return copyTree(source, root) })
+	}
+	f, err := os.Open(source)
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	defer f.Close()
+	return InspectArchive(f)
+}
+
+// InspectArchive is Inspect for a packed capsule from a stream.
+func InspectArchive(r io.Reader) (*capsule.Manifest, error) {
+	return inspect(func(root *os.Root) error { return unpack(r, root) })
+}
+
+func inspect(fill func(*os.Root) error) (*capsule.Manifest, error) {
+	dir, err := os.MkdirTemp("", "astrid-inspect-")
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	defer root.Close()
+	if err := fill(root); err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	in := &installation{dir: dir, root: root}
+	if err := in.loadManifest(); err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	return in.manifest, nil
+}
+
 // install stages, checks and swaps in. Until the swap the installed state is untouched, and every error
 // leaves it so.
 func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Root) error) (Installed, error) {
@@ -127,8 +171,8 @@ func (in *installation) run(ctx context.Context) error {
 	return capsule.SyncDir(in.store.Dir)
 }
 
-// identify reads the manifest and the binary and compares them with what was asked for.
-func (in *installation) identify() error {
+// loadManifest reads the staged manifest.
+func (in *installation) loadManifest() error {
 	m, err := capsule.LoadManifest(filepath.Join(in.dir, capsule.ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: there is no %s at its top", ErrBadPackage, capsule.ManifestName)
@@ -138,6 +182,15 @@ func (in *installation) identify() error {
 		return fmt.Errorf("%w: %s", ErrBadPackage, strings.ReplaceAll(err.Error(), in.dir+string(filepath.Separator), ""))
 	}
 	in.manifest = m
+	return nil
+}
+
+// identify reads the manifest and the binary and compares them with what was asked for.
+func (in *installation) identify() error {
+	if err := in.loadManifest(); err != nil {
+		return err
+	}
+	m := in.manifest
 	if want := in.options.Name; want != "" && want != m.ID() {
 		return fmt.Errorf("%w: it is called %q, %q was expected", ErrBadPackage, m.ID(), want)
 	}
@@ -147,6 +200,7 @@ func (in *installation) identify() error {
 	if err := in.readWasm(); err != nil {
 		return fmt.Errorf("capsule %s: %w", m.ID(), err)
 	}
+	var err error
 	in.previous, err = in.store.Get(m.ID())
 	if errors.Is(err, ErrNotInstalled) {
 		return nil
