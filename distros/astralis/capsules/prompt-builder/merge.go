@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk"
+	"github.com/unicity-astrid/astrid-go/sdk/hooks"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/runtime"
+)
+
+// contribution is what a capsule adds. Only a capsule with the capability
+// allow_prompt_injection may change the system prompt; the others can put text before
+// what the person said.
+type contribution struct {
+	SystemPrompt         string `json:"systemPrompt"`
+	PrependSystemContext string `json:"prependSystemContext"`
+	AppendSystemContext  string `json:"appendSystemContext"`
+	PrependContext       string `json:"prependContext"`
+}
+
+// contributions asks the hook. Capsules publish their part on the topic that the request
+// names; it carries who published it, which a direct answer to the hook does not.
+func contributions(ctx *sdk.Context, r request) ([]contribution, error) {
+	topic := "prompt_builder.v1.hook_response." + r.RequestID
+	sub, err := ipc.Subscribe(topic)
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Close()
+	direct, err := hooks.Trigger(abi.TopicBeforeBuild, map[string]any{
+		"messages": r.Messages, "system_prompt": r.SystemPrompt, "request_id": r.RequestID,
+		"model": r.Model, "provider": r.Provider, "response_topic": topic,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []contribution
+	for _, raw := range direct {
+		var c contribution
+		if json.Unmarshal(raw, &c) == nil { // other answers are none of ours
+			all = append(all, contribution{PrependContext: c.PrependContext})
+		}
+	}
+	batch, err := sub.Poll()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range batch.Messages {
+		c, err := ipc.Decode[contribution](m)
+		if err != nil {
+			ctx.Warn("A contribution is not understood", "source", m.SourceID, "error", err)
+			continue
+		}
+		trusted, err := runtime.HasCapability(m.SourceID, "allow_prompt_injection")
+		if err != nil {
+			return nil, err
+		}
+		if !trusted {
+			if c != (contribution{PrependContext: c.PrependContext}) {
+				ctx.Warn("A capsule without allow_prompt_injection tried to change the system prompt", "source", m.SourceID)
+			}
+			c = contribution{PrependContext: c.PrependContext}
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// merge joins the contributions in the order they came.
+func merge(base string, all []contribution) (system, prefix string) {
+	var before, after, context []string
+	for _, c := range all {
+		if c.SystemPrompt != "" {
+			base = c.SystemPrompt
+		}
+		before = appendText(before, c.PrependSystemContext)
+		after = appendText(after, c.AppendSystemContext)
+		context = appendText(context, c.PrependContext)
+	}
+	return strings.Join(append(appendText(before, base), after...), "\n"), strings.Join(context, "\n")
+}
+
+func appendText(list []string, s string) []string {
+	if s == "" {
+		return list
+	}
+	return append(list, s)
+}

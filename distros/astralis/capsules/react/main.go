@@ -1,0 +1,80 @@
+// Capsule react is the agent loop. It never waits inside a handler: each step of a turn
+// publishes one request and goes on when the answer arrives as a message, so that one
+// instance serves any number of sessions.
+//
+//	idle → storing → assembling → streaming ⇄ tools → saving → idle
+//
+// A turn is known to the client (agent.v1.turn.started) once the person's message is
+// stored, and its answer is published once that is stored.
+package main
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk"
+	"github.com/unicity-astrid/astrid-go/sdk/env"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+)
+
+var (
+	_ = sdk.On("handle_user_prompt", handleUserPrompt)
+	_ = sdk.On("handle_session_messages", handleSessionMessages)
+	_ = sdk.On("handle_session_cleared", handleSessionCleared)
+	_ = sdk.On("handle_prompt_response", handlePromptResponse)
+	_ = sdk.On("handle_llm_stream", handleStream)
+	_ = sdk.On("handle_tool_result", handleToolResult)
+	_ = sdk.On("handle_watchdog_tick", func(*sdk.Context, any) error { return endOverdue() })
+	_ = sdk.On("handle_session_clear", handleSessionClear)
+)
+
+func main() {}
+
+// maxQueued is how many prompts of one session may wait for the running turn.
+const maxQueued = 16
+
+func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
+	s := sessionOf(ctx, in.SessionID)
+	var c abi.InputContext
+	if len(in.Context) > 0 && json.Unmarshal(in.Context, &c) != nil {
+		ctx.Warn("Context of a prompt is not understood and ignored")
+	}
+	if c.Action == abi.ActionCancelTurn {
+		return s.cancel(c.TurnID)
+	}
+	t := newTurn(s, c.TurnID, in.Text)
+	switch {
+	case in.Text == "":
+		return t.fail("limit", "the prompt is empty")
+	case s.turn == nil:
+		return s.begin(t)
+	case len(s.queue) >= maxQueued:
+		return t.fail("limit", "too many prompts are waiting in this session ("+strconv.Itoa(maxQueued)+")")
+	}
+	s.queue = append(s.queue, t)
+	return nil
+}
+
+// handleSessionClear starts a new session for a client.
+func handleSessionClear(ctx *sdk.Context, r struct {
+	SessionID string `json:"session_id"`
+}) error {
+	s := sessionOf(ctx, r.SessionID)
+	return ipc.Publish(abi.TopicSessionClear, map[string]string{"session_id": s.id, "correlation_id": newID()})
+}
+
+func handleSessionCleared(_ *sdk.Context, r struct {
+	New string `json:"new_session_id"`
+	Old string `json:"old_session_id"`
+}) error {
+	return ipc.Publish("agent.v1.session_changed", map[string]string{"old_session_id": r.Old, "new_session_id": r.New})
+}
+
+// setting reads a number of the capsule's settings.
+func setting(key string, fallback int) int {
+	if n, err := strconv.Atoi(env.Get(key)); err == nil && n > 0 {
+		return n
+	}
+	return fallback
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk"
+	"github.com/unicity-astrid/astrid-go/sdk/env"
+	"github.com/unicity-astrid/astrid-go/sdk/hooks"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+)
+
+// defaultPrompt is used when no capsule gives the agent an identity.
+const defaultPrompt = "You are Astrid, a secure coding assistant.\n\n" +
+	"You work in the user's project. Paths are relative to its root. " +
+	"What you write goes to a copy that the user reviews and commits. " +
+	"Use the tools to look things up rather than to guess, and say plainly when something failed or was denied."
+
+type sessionMessages struct {
+	CorrelationID string            `json:"correlation_id"`
+	Messages      []abi.ChatMessage `json:"messages"`
+	Error         string            `json:"error"`
+}
+
+// handleSessionMessages goes on when something was stored.
+func handleSessionMessages(ctx *sdk.Context, r sessionMessages) error {
+	t := sessionOf(ctx, "").turn
+	if t == nil || t.awaits != r.CorrelationID || t.phase != storing && t.phase != saving {
+		return nil // another capsule's request, or a turn that is over
+	}
+	if r.Error != "" {
+		return t.fail("internal", "the session could not be stored: "+r.Error)
+	}
+	t.messages = r.Messages
+	switch {
+	case t.phase == storing:
+		if err := ipc.Publish(abi.TopicTurnStarted, abi.TurnStarted{SessionID: t.s.id, TurnID: t.id}); err != nil {
+			return t.or(err)
+		}
+		return t.or(t.assemble())
+	case t.final != "":
+		return t.end(abi.StopEndTurn, nil, t.final)
+	}
+	return t.or(t.generate())
+}
+
+// assemble asks for the system prompt and the tools.
+func (t *turn) assemble() error {
+	model, err := activeModel()
+	if err != nil {
+		return err
+	}
+	if model == nil {
+		return t.fail("provider", "no model is selected: install a provider with `astrid init`, or choose one with /models")
+	}
+	t.model = *model
+	identity, err := identityPrompt(t.s.id)
+	if err != nil {
+		return err
+	}
+	t.enter(assembling, newID())
+	return ipc.Publish(abi.TopicAssemble, map[string]any{
+		"messages": t.messages, "system_prompt": identity, "request_id": t.awaits, "session_id": t.s.id,
+		"model": env.Get("model"), "provider": strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
+	})
+}
+
+// activeModel asks the registry. It answers hooks at once.
+func activeModel() (*abi.ProviderDescription, error) {
+	answers, err := hooks.Collect[*abi.ProviderDescription]("registry.v1.get_active_model", struct{}{})
+	if err != nil {
+		return nil, fmt.Errorf("active model: %w", err)
+	}
+	for _, a := range answers {
+		if a != nil && strings.HasPrefix(a.RequestTopic, abi.TopicGeneratePrefix) {
+			return a, nil
+		}
+	}
+	return nil, nil
+}
+
+// identityPrompt asks whichever capsule gives the agent an identity. The hook returns
+// when all of them have run, so that what they publish is there by then and an absent
+// one costs no wait.
+func identityPrompt(session string) (string, error) {
+	sub, err := ipc.Subscribe(abi.TopicSparkReady)
+	if err != nil {
+		return "", err
+	}
+	defer sub.Close()
+	if _, err := hooks.Trigger(abi.TopicSparkBuild, map[string]string{"workspace_root": "", "session_id": session}); err != nil {
+		return "", fmt.Errorf("identity: %w", err)
+	}
+	batch, err := sub.Poll()
+	if err != nil {
+		return "", err
+	}
+	for _, m := range batch.Messages {
+		p, err := ipc.Decode[struct {
+			Prompt    string `json:"prompt"`
+			SessionID string `json:"session_id"`
+		}](m)
+		if err == nil && p.Prompt != "" && (p.SessionID == "" || p.SessionID == session) {
+			return p.Prompt, nil
+		}
+	}
+	return defaultPrompt, nil
+}
+
+type promptResponse struct {
+	SystemPrompt      string                  `json:"system_prompt"`
+	UserContextPrefix string                  `json:"user_context_prefix"`
+	RequestID         string                  `json:"request_id"`
+	SessionID         string                  `json:"session_id"`
+	Tools             []abi.LlmToolDefinition `json:"tools"`
+	Messages          []abi.ChatMessage       `json:"messages"`
+	Error             string                  `json:"error"`
+}
+
+// handlePromptResponse sends the first request of the turn.
+func handlePromptResponse(ctx *sdk.Context, r promptResponse) error {
+	t := sessionOf(ctx, r.SessionID).turn
+	if t == nil || t.phase != assembling || r.RequestID != "" && r.RequestID != t.awaits {
+		return nil
+	}
+	if r.Error != "" {
+		return t.fail("internal", "the prompt could not be built: "+r.Error)
+	}
+	t.system, t.tools = r.SystemPrompt, r.Tools
+	if len(r.Messages) > 0 {
+		t.messages = r.Messages
+	}
+	if r.UserContextPrefix != "" {
+		prefixLastUser(t.messages, r.UserContextPrefix)
+	}
+	return t.or(t.generate())
+}
+
+// prefixLastUser puts text before the last thing the person said, in this copy only.
+func prefixLastUser(ms []abi.ChatMessage, text string) {
+	for i := len(ms) - 1; i >= 0; i-- {
+		c := &ms[i].Content
+		if ms[i].Role == abi.RoleUser && c.Calls == nil && c.Parts == nil && c.Result == nil {
+			c.Text = text + "\n" + c.Text
+			return
+		}
+	}
+}
+
+// generate asks the model.
+func (t *turn) generate() error {
+	t.said.Reset()
+	t.calls, t.round = nil, abi.Usage{}
+	t.enter(streaming, newID())
+	defs := t.tools
+	if defs == nil {
+		defs = []abi.LlmToolDefinition{}
+	}
+	return ipc.PublishTagged(t.model.RequestTopic, abi.LlmRequest{
+		RequestID: t.awaits, Model: env.Get("model"), Messages: t.messages, Tools: defs, System: t.system,
+	})
+}
+
+// arguments are the call's arguments as JSON. What is not JSON is passed on as an empty
+// object, so that the tool names what it misses and the model can try again.
+func (c *call) arguments() json.RawMessage {
+	raw := json.RawMessage(strings.TrimSpace(c.args.String()))
+	if !json.Valid(raw) {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
