@@ -1,0 +1,26 @@
+// Package host serves the contract of package abi: the table of 49 host functions
+// and the linkage that lets a guest call them.
+//
+// # One table, one gate
+//
+// A host function is a [row]: its parameters with their limits, the class it
+// belongs to, and either a plan or a plain handler. The linkage decodes the
+// parameters and calls [Host.invoke], which is the only code that runs a row:
+//
+//	decode → plan (what would this do, to which resource?) → gate → effect → settle → encode
+//
+// A plan has no effect of its own. It returns the action the gate must decide and
+// a closure that performs it; the closure is unreachable except through invoke,
+// and it acts on the very resource that was decided. Handlers are unexported.
+//
+// # Who is calling
+//
+// Principal, session, call chain and message travel in the context of each guest
+// call as a [Call]; the capsule and its open handles are an [Instance]. Nothing of
+// a call is kept where another call could see it.
+//
+// # Errors
+//
+// Every failure is an *abi.Error with a code and a text that is safe to show to
+// the guest. In the native convention no host function traps.
+package host

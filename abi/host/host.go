@@ -1,0 +1,114 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/ipc"
+	"github.com/unicity-astrid/astrid-go/vfs"
+)
+
+// Gate decides and records every call. It is implemented by approval.Interceptor.
+type Gate interface {
+	Intercept(ctx context.Context, s approval.Subject, a approval.Action) (approval.Grant, error)
+}
+
+// Publisher puts messages on the bus, through the guards.
+type Publisher interface {
+	Publish(ctx context.Context, m *ipc.Message) error
+	// Trigger calls every other capsule with an interceptor on hook and gathers the JSON answers.
+	Trigger(ctx context.Context, from *Instance, call *Call, hook string, payload []byte) ([]json.RawMessage, error)
+}
+
+// Subscriber opens bus subscriptions. It is implemented by ipc.Bus.
+type Subscriber interface {
+	Subscribe(pattern string, o ipc.SubscribeOptions) (*ipc.Subscription, error)
+}
+
+// Space is the key-value namespace of one capsule and principal.
+type Space interface {
+	Get(ctx context.Context, key string) ([]byte, error) // an error matching fs.ErrNotExist or abi.ErrNotFound when absent
+	Put(ctx context.Context, key string, val []byte) error
+	Delete(ctx context.Context, key string) error
+	List(ctx context.Context, prefix string) ([]string, error)
+	ClearPrefix(ctx context.Context, prefix string) (int, error)
+}
+
+// Files finds the file trees of a call.
+type Files interface {
+	Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) // cwd://
+	Home(ctx context.Context, principal string) (vfs.Vfs, error)               // home://
+	Tmp(ctx context.Context, principal string) (vfs.Vfs, error)                // /tmp
+}
+
+// LogSink takes the log lines of capsules.
+type LogSink interface {
+	CapsuleLog(principal, capsule string, level slog.Level, text string)
+}
+
+// Directory answers questions about other capsules.
+type Directory interface {
+	HasCapability(sourceUUID, capability string) bool
+}
+
+// Services are what the host functions act on. All fields are required but Now.
+type Services struct {
+	Gate      Gate
+	Publisher Publisher
+	Bus       Subscriber
+	KV        func(principal, capsule string) Space
+	Files     Files
+	Log       LogSink
+	Directory Directory
+	Now       func() time.Time // default time.Now
+}
+
+// Host serves the table to guests.
+type Host struct {
+	svc   Services
+	table [abi.FunctionCount]row
+	calls [abi.FunctionCount]atomic.Uint64
+}
+
+// New returns a host with all 49 rows.
+func New(svc Services) *Host {
+	if svc.Now == nil {
+		svc.Now = time.Now
+	}
+	h := &Host{svc: svc}
+	h.table = h.rows()
+	return h
+}
+
+// Calls returns how often each function was called since boot.
+func (h *Host) Calls() map[string]uint64 {
+	m := make(map[string]uint64)
+	for i := range h.calls {
+		if n := h.calls[i].Load(); n > 0 {
+			m[abi.Function(i).String()] = n
+		}
+	}
+	return m
+}
+
+// Capsule is one loaded capsule as the host functions see it.
+type Capsule struct {
+	ID           string
+	SourceID     string // UUID of this load
+	Principal    string // the principal it was loaded for
+	Bounds       *Bounds
+	Config       map[string]string // what astrid_get_config answers
+	Interceptors []AutoSubscription
+	Ready        func() // called by astrid_signal_ready; may be nil
+}
+
+// AutoSubscription is an interceptor of a run-loop capsule, delivered as a subscription.
+type AutoSubscription struct {
+	Topic  string
+	Action string
+}

@@ -1,0 +1,197 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
+)
+
+// maxRedirects is how many redirects are followed; each is decided like a request of its own.
+const maxRedirects = 10
+
+var methods = map[string]bool{
+	http.MethodGet: true, http.MethodPost: true, http.MethodPut: true, http.MethodDelete: true,
+	http.MethodPatch: true, http.MethodHead: true, http.MethodOptions: true,
+}
+
+// request is a decoded and checked HTTP request of a guest.
+type request struct {
+	method  string
+	url     *url.URL
+	headers http.Header
+	body    string
+	hasBody bool
+	cost    float64
+}
+
+func decodeHTTP(raw []byte) (*request, error) {
+	var in abi.HTTPRequest
+	if err := decode(raw, &in, "http"); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(in.URL)
+	if err != nil {
+		return nil, abi.Errorf(abi.CodeInvalid, "invalid url: %v", err)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: scheme must be http or https", u.Redacted())
+	case u.Hostname() == "":
+		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: the host is missing", u.Redacted())
+	case u.User != nil:
+		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: put credentials into a header", u.Redacted())
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: port %q", u.Redacted(), p)
+		}
+	}
+	r := &request{method: strings.ToUpper(in.Method), url: u, headers: make(http.Header), cost: in.CostUSD}
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	if !methods[r.method] {
+		return nil, abi.Errorf(abi.CodeInvalid, "unsupported http method: %s", in.Method)
+	}
+	if r.cost < 0 || math.IsNaN(r.cost) || math.IsInf(r.cost, 0) {
+		return nil, abi.Errorf(abi.CodeInvalid, "cost_usd must not be negative")
+	}
+	for k, v := range in.Headers {
+		if !httpguts.ValidHeaderFieldName(k) {
+			return nil, abi.Errorf(abi.CodeInvalid, "invalid header name %q", k)
+		}
+		if !httpguts.ValidHeaderFieldValue(v) {
+			return nil, abi.Errorf(abi.CodeInvalid, "invalid value of header %s", k)
+		}
+		r.headers.Set(k, v)
+	}
+	if in.Body != nil {
+		r.body, r.hasBody = *in.Body, true
+	}
+	return r, nil
+}
+
+// netAction describes a request for the gate. The query may hold secrets, so it is left out.
+func netAction(method string, u *url.URL, size int, cost float64) approval.Action {
+	host, port := strings.ToLower(u.Hostname()), portOf(u)
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	where := u.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port)) + path
+	return approval.Action{
+		Kind: approval.NetRequest, Resource: "net:" + where,
+		Method: method, URL: where, Host: host, Port: port,
+		Size: int64(size), CostUSD: cost, Risk: "medium",
+	}
+}
+
+// netPermit is the manifest check of a request.
+func (b *Bounds) netPermit(u *url.URL) permit {
+	return func() (string, error) {
+		r, err := b.netRule(u)
+		if err != nil {
+			return "", err
+		}
+		return "net " + r.String(), nil
+	}
+}
+
+func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, error) {
+	r, err := decodeHTTP(args[0])
+	if err != nil {
+		return plan{}, err
+	}
+	return plan{
+		action: netAction(r.method, r.url, len(r.body), r.cost),
+		bounds: f.inst.capsule.Bounds.netPermit(r.url),
+		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
+			ctx, cancel := context.WithTimeout(ctx, abi.HTTPTimeout)
+			defer cancel()
+			resp, err := h.send(ctx, f, r)
+			if err != nil {
+				return nil, err
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(io.LimitReader(resp.Body, abi.MaxValue+1))
+			switch {
+			case err != nil:
+				return nil, netError("failed to read http response body", err)
+			case len(body) > abi.MaxValue:
+				return nil, abi.Errorf(abi.CodeTooLarge, "failed to read http response body: HTTP response exceeded maximum payload limit (%d bytes)", abi.MaxValue)
+			case !utf8.Valid(body):
+				return nil, abi.Errorf(abi.CodeInvalid, "failed to read http response body: response body is not valid UTF-8")
+			}
+			return json.Marshal(abi.HTTPResponse{Status: uint16(resp.StatusCode), Headers: flatHeaders(resp.Header), Body: string(body)})
+		},
+	}, nil
+}
+
+// send performs a decided request. Redirects are decided anew, each at the gate.
+func (h *Host) send(ctx context.Context, f *frame, r *request) (*http.Response, error) {
+	var body io.Reader
+	if r.hasBody {
+		body = strings.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	if err != nil {
+		return nil, abi.Errorf(abi.CodeInvalid, "http request: %v", err)
+	}
+	req.Header = r.headers
+	client := &http.Client{Transport: f.inst.capsule.Bounds.transport(), CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		return h.redirect(ctx, f, r, next, via)
+	}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, netError("http request failed", err)
+	}
+	return resp, nil
+}
+
+func (h *Host) redirect(ctx context.Context, f *frame, r *request, next *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return abi.Errorf(abi.CodeLimit, "stopped after %d redirects", maxRedirects)
+	}
+	if next.URL.Scheme != "http" && next.URL.Scheme != "https" {
+		return abi.Errorf(abi.CodeDenied, "redirect to scheme %q refused", next.URL.Scheme)
+	}
+	prev := via[len(via)-1].URL
+	if prev.Host != next.URL.Host || prev.Scheme != next.URL.Scheme {
+		// A key meant for one host must not reach another: net/http drops only the
+		// headers it knows to be secret, and API keys have many names.
+		for k := range r.headers {
+			next.Header.Del(k)
+		}
+	}
+	a := netAction(next.Method, next.URL, 0, 0)
+	a.Class, a.Function = approval.Guarded, abi.HTTPRequestFn.String()
+	grant, err := h.svc.Gate.Intercept(ctx, f.subject(f.inst.capsule.Bounds.netPermit(next.URL)), a)
+	if err != nil {
+		return fmt.Errorf("redirect to %s: %w", a.URL, err)
+	}
+	return grant.Settle(ctx, approval.Outcome{})
+}
+
+// flatHeaders gives each header its last value, names in lower case.
+func flatHeaders(h http.Header) map[string]string {
+	m := make(map[string]string, len(h))
+	for k, v := range h {
+		if last := v[len(v)-1]; utf8.ValidString(last) {
+			m[strings.ToLower(k)] = last
+		}
+	}
+	return m
+}

@@ -1,0 +1,127 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// refusedNets are address ranges that only an exact host:port in the manifest opens:
+// loopback, private, link-local, carrier NAT, benchmarking, reserved, and the IPv6 forms
+// that carry an IPv4 address inside (6to4, Teredo, NAT64), which could smuggle one of them.
+var refusedNets = prefixes(
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+	"::/128", "::1/128", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
+	"2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+)
+
+func prefixes(list ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
+}
+
+// refusedAddr tells whether an address needs an exact rule.
+func refusedAddr(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, p := range refusedNets {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrPrivateAddress is returned for a host that resolves to a private or local address
+// without an exact host:port rule.
+var ErrPrivateAddress = errors.New("DNS resolved to an unauthorized private or local IP address")
+
+// transport returns the capsule's HTTP transport. The address is checked when it is
+// dialled, so neither a literal address nor a changing DNS answer escapes the check.
+func (b *Bounds) transport() *http.Transport {
+	b.once.Do(func() {
+		d := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+		b.tr = &http.Transport{
+			Proxy:               nil, // a proxy would dial for us, past the check
+			DisableCompression:  true,
+			ForceAttemptHTTP2:   true,
+			MaxConnsPerHost:     64,
+			MaxIdleConnsPerHost: 8,
+			IdleConnTimeout:     60 * time.Second,
+			TLSHandshakeTimeout: 15 * time.Second,
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return b.dial(ctx, d, network, addr)
+			},
+		}
+	})
+	return b.tr
+}
+
+func (b *Bounds) dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, err
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	open := b.exact(host, port)
+	last := fmt.Errorf("%s: %w (declare the exact host:port in the capsule's net capability)", addr, ErrPrivateAddress)
+	for _, ip := range ips {
+		if !open && refusedAddr(ip) {
+			continue
+		}
+		conn, err := d.DialContext(ctx, network, net.JoinHostPort(ip.Unmap().String(), portText))
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+	}
+	return nil, last
+}
+
+// exact tells whether the manifest names this host and port exactly.
+func (b *Bounds) exact(host string, port int) bool {
+	for _, r := range b.g.Net {
+		if r.Exact() && (r.Permits("https", host, port) || r.Permits("http", host, port)) {
+			return true
+		}
+	}
+	return false
+}
+
+// netError gives a failed request its code and keeps the reason.
+func netError(what string, err error) *abi.Error {
+	var e *abi.Error
+	var t net.Error
+	switch {
+	case errors.As(err, &e):
+		return abi.Errorf(e.Code, "%s: %s", what, e.Message)
+	case errors.Is(err, ErrPrivateAddress):
+		return abi.Errorf(abi.CodeDenied, "%s: %v", what, err)
+	case errors.Is(err, context.Canceled):
+		return abi.Errorf(abi.CodeCanceled, "%s: %v", what, err)
+	case errors.As(err, &t) && t.Timeout():
+		return abi.Errorf(abi.CodeTimeout, "%s: %v", what, err)
+	}
+	if ae := toError(err); ae.Code != abi.CodeIO {
+		return abi.Errorf(ae.Code, "%s: %v", what, err)
+	}
+	return abi.Errorf(abi.CodeIO, "%s: %v", what, err)
+}

@@ -1,0 +1,98 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/ipc"
+)
+
+// Instance holds what one guest instance has open. Guest code of an instance runs in
+// one goroutine at a time; Close may come from another.
+type Instance struct {
+	host    *Host
+	capsule *Capsule
+	limiter *ipc.RateLimiter
+
+	parked []byte        // result the guest has not taken yet, or its input
+	hosted time.Duration // time spent in host functions that may wait
+
+	mu       sync.Mutex
+	closed   bool
+	nextSub  uint64
+	subs     map[uint64]*subscription
+	handles  []abi.InterceptorHandle
+	nextHTTP uint64
+	streams  map[uint64]*httpStream
+}
+
+type subscription struct {
+	*ipc.Subscription
+	owned bool // by the runtime: the guest cannot unsubscribe it
+}
+
+// NewInstance prepares the host side of a guest instance. With runLoop, the capsule's
+// interceptors are subscribed before the guest starts. Close releases everything.
+func (h *Host) NewInstance(c *Capsule, runLoop bool) (*Instance, error) {
+	inst := &Instance{
+		host:    h,
+		capsule: c,
+		limiter: ipc.NewRateLimiter(ipc.RateLimits{Now: h.svc.Now}),
+		subs:    make(map[uint64]*subscription),
+		streams: make(map[uint64]*httpStream),
+	}
+	if !runLoop {
+		return inst, nil
+	}
+	if len(c.Interceptors) > abi.MaxAutoSubscribe {
+		return nil, fmt.Errorf("capsule %s: %d interceptors, a run loop can have %d", c.ID, len(c.Interceptors), abi.MaxAutoSubscribe)
+	}
+	for _, ic := range c.Interceptors {
+		id, err := inst.subscribe(ic.Topic, true)
+		if err != nil {
+			inst.Close()
+			return nil, fmt.Errorf("capsule %s: interceptor %s: %w", c.ID, ic.Topic, err)
+		}
+		inst.handles = append(inst.handles, abi.InterceptorHandle{HandleID: id, Action: ic.Action, Topic: ic.Topic})
+	}
+	return inst, nil
+}
+
+// Park makes b the bytes that the guest's next take returns.
+func (i *Instance) Park(b []byte) { i.parked = b }
+
+// Capsule returns the capsule the instance belongs to.
+func (i *Instance) Capsule() *Capsule { return i.capsule }
+
+// Close ends subscriptions and streams; calls blocked in them return.
+func (i *Instance) Close() {
+	i.mu.Lock()
+	i.closed = true
+	subs, streams := i.subs, i.streams
+	i.subs, i.streams = nil, nil
+	i.mu.Unlock()
+	for _, s := range subs {
+		s.Close()
+	}
+	for _, s := range streams {
+		s.end(context.Background(), nil)
+	}
+}
+
+// Blocked starts the clock of a wait that is not guest time; the returned function stops it.
+func (i *Instance) Blocked() func() {
+	start := time.Now()
+	return func() { i.hosted += time.Since(start) }
+}
+
+// HostTime is how long guest code of this instance has waited in host functions.
+func (i *Instance) HostTime() time.Duration { return i.hosted }
+
+// Output logs a line the guest printed.
+func (i *Instance) Output(line string) {
+	i.host.svc.Log.CapsuleLog(i.capsule.Principal, i.capsule.ID, slog.LevelWarn, line)
+}

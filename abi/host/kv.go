@@ -1,0 +1,92 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// secretPrefix marks keys that only the secret functions may touch.
+const secretPrefix = "__secret:"
+
+func (h *Host) space(f *frame) Space { return h.svc.KV(f.call.Principal, f.inst.capsule.ID) }
+
+// kvKey checks a key. Prefixes may be empty.
+func kvKey(raw []byte, prefix bool) (string, error) {
+	key := string(raw)
+	switch {
+	case !utf8.ValidString(key):
+		return "", abi.Errorf(abi.CodeInvalid, "key %q is not valid UTF-8", raw)
+	case strings.ContainsRune(key, 0):
+		return "", abi.Errorf(abi.CodeInvalid, "key %q must not contain NUL", raw)
+	case key == "" && !prefix:
+		return "", abi.Errorf(abi.CodeInvalid, "key must not be empty")
+	case strings.HasPrefix(key, secretPrefix):
+		return "", abi.Errorf(abi.CodeDenied, "keys that start with %s hold secrets and cannot be reached through the key-value functions", secretPrefix)
+	}
+	return key, nil
+}
+
+func (h *Host) kvGet(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	key, err := kvKey(args[0], false)
+	if err != nil {
+		return nil, err
+	}
+	v, err := h.space(f).Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, abi.ErrNotFound) {
+		return nil, nil // a missing key is an empty value, as the contract says
+	}
+	return v, err
+}
+
+func (h *Host) kvSet(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	key, err := kvKey(args[0], false)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.space(f).Put(ctx, key, append([]byte(nil), args[1]...))
+}
+
+func (h *Host) kvDelete(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	key, err := kvKey(args[0], false)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.space(f).Delete(ctx, key)
+}
+
+func (h *Host) kvList(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	prefix, err := kvKey(args[0], true)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := h.space(f).List(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if !strings.HasPrefix(k, secretPrefix) {
+			shown = append(shown, k)
+		}
+	}
+	return json.Marshal(shown)
+}
+
+func (h *Host) kvClear(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	prefix, err := kvKey(args[0], true)
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.space(f).ClearPrefix(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	return strconv.AppendInt(nil, int64(n), 10), nil
+}

@@ -1,0 +1,73 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+func (h *Host) getConfig(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
+	return []byte(f.inst.capsule.Config[string(args[0])]), nil
+}
+
+func (h *Host) getCaller(_ context.Context, f *frame, _ [][]byte) ([]byte, error) {
+	m := f.call.Message
+	if m == nil {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(abi.Caller{
+		Principal: f.call.Principal,
+		SourceID:  m.SourceID,
+		Timestamp: m.Timestamp.Format(time.RFC3339Nano),
+		SessionID: f.call.Session,
+		UserID:    f.call.Principal,
+	})
+}
+
+func (h *Host) log(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
+	level := slog.LevelInfo
+	switch strings.ToLower(string(args[0])) {
+	case "trace":
+		level = slog.LevelDebug - 4
+	case "debug":
+		level = slog.LevelDebug
+	case "warn", "warning":
+		level = slog.LevelWarn
+	case "error", "err":
+		level = slog.LevelError
+	}
+	h.svc.Log.CapsuleLog(f.call.Principal, f.inst.capsule.ID, level, string(args[1]))
+	return nil, nil
+}
+
+func (h *Host) signalReady(_ context.Context, f *frame, _ [][]byte) ([]byte, error) {
+	if f.inst.capsule.Ready != nil {
+		f.inst.capsule.Ready()
+	}
+	return nil, nil
+}
+
+func (h *Host) clockMs(context.Context, *frame, [][]byte) ([]byte, error) {
+	return strconv.AppendInt(nil, max(h.svc.Now().UnixMilli(), 0), 10), nil
+}
+
+func (h *Host) checkCapability(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
+	var req abi.CapabilityCheck
+	if err := decode(args[0], &req, "capability check"); err != nil {
+		return nil, err
+	}
+	return json.Marshal(abi.CapabilityAnswer{Allowed: h.svc.Directory.HasCapability(req.SourceUUID, req.Capability)})
+}
+
+// decode parses a JSON request.
+func decode(raw []byte, into any, what string) error {
+	if err := json.Unmarshal(raw, into); err != nil {
+		return abi.Errorf(abi.CodeInvalid, "invalid %s request: %v", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package host
+
+import (
+	"context"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
+)
+
+// param is one logical parameter of a host function.
+type param struct {
+	name string
+	max  int // bytes
+}
+
+// effect performs what was decided.
+type effect func(ctx context.Context, g approval.Grant) ([]byte, error)
+
+// plan is what a call would do, before anything is done.
+type plan struct {
+	action approval.Action
+	bounds approval.Bounds // the manifest's say on this very action; a plan without it is refused
+	do     effect
+	// holds: the effect outlives the call and settles the grant itself (HTTP streams).
+	holds bool
+	// refused, if set, may turn a refusal into an answer (the guest asked to be told).
+	refused func(err error) ([]byte, bool)
+}
+
+// row is one host function. Exactly one of plan and plain is set. Rows of class
+// guarded and message always have a plan; a plain handler touches only what belongs
+// to its own capsule and instance.
+type row struct {
+	class  approval.Class
+	kind   approval.Kind // of plain rows; plans name theirs in the action
+	params []param
+	plan   func(ctx context.Context, f *frame, args [][]byte) (plan, error)
+	plain  func(ctx context.Context, f *frame, args [][]byte) ([]byte, error)
+}
+
+var (
+	pPath   = param{"path", abi.MaxPath}
+	pKey    = param{"key", abi.MaxKey}
+	pHandle = param{"handle", abi.MaxHandle}
+	pStream = param{"stream", abi.MaxStreamHandle}
+	pReq    = param{"request", abi.MaxValue}
+)
+
+func (h *Host) rows() [abi.FunctionCount]row {
+	const plain, message, guarded = approval.Plain, approval.Message, approval.Guarded
+	return [abi.FunctionCount]row{
+		abi.FsExists:  {class: guarded, params: []param{pPath}, plan: h.planExists},
+		abi.FsMkdir:   {class: guarded, params: []param{pPath}, plan: h.planMkdir},
+		abi.FsReaddir: {class: guarded, params: []param{pPath}, plan: h.planReaddir},
+		abi.FsStat:    {class: guarded, params: []param{pPath}, plan: h.planStat},
+		abi.FsUnlink:  {class: guarded, params: []param{pPath}, plan: h.planUnlink},
+		abi.ReadFile:  {class: guarded, params: []param{pPath}, plan: h.planReadFile},
+		abi.WriteFile: {class: guarded, params: []param{pPath, {"content", abi.MaxValue}}, plan: h.planWriteFile},
+
+		abi.IpcPublish:     {class: message, params: []param{{"topic", abi.MaxTopic}, {"payload", abi.MaxPublish}}, plan: h.planPublish},
+		abi.IpcSubscribe:   {class: message, params: []param{{"pattern", abi.MaxTopic}}, plan: h.planSubscribe},
+		abi.IpcUnsubscribe: {class: plain, kind: kindSubscription, params: []param{pHandle}, plain: h.unsubscribe},
+		abi.IpcPoll:        {class: plain, kind: kindSubscription, params: []param{pHandle}, plain: h.poll},
+		abi.IpcRecv:        {class: plain, kind: kindSubscription, params: []param{pHandle, {"timeout_ms", abi.MaxHandle}}, plain: h.recv},
+
+		abi.UplinkRegister: later(message, "registering an uplink", param{"name", abi.MaxUplinkField}, param{"platform", abi.MaxUplinkField}, param{"profile", abi.MaxUplinkField}),
+		abi.UplinkSend:     later(message, "sending through an uplink", param{"uplink_id", abi.MaxUplinkID}, param{"platform_user_id", abi.MaxUplinkField}, param{"content", abi.MaxUplinkContent}),
+
+		abi.KvGet:         {class: plain, kind: kindKV, params: []param{pKey}, plain: h.kvGet},
+		abi.KvSet:         {class: plain, kind: kindKV, params: []param{pKey, {"value", abi.MaxValue}}, plain: h.kvSet},
+		abi.KvDelete:      {class: plain, kind: kindKV, params: []param{pKey}, plain: h.kvDelete},
+		abi.KvListKeys:    {class: plain, kind: kindKV, params: []param{{"prefix", abi.MaxKey}}, plain: h.kvList},
+		abi.KvClearPrefix: {class: plain, kind: kindKV, params: []param{{"prefix", abi.MaxKey}}, plain: h.kvClear},
+
+		abi.GetConfig:     {class: plain, kind: kindSelf, params: []param{pKey}, plain: h.getConfig},
+		abi.GetCaller:     {class: plain, kind: kindSelf, plain: h.getCaller},
+		abi.HTTPRequestFn: {class: guarded, params: []param{pReq}, plan: h.planHTTP},
+		abi.TriggerHook:   {class: message, params: []param{{"request", abi.MaxHookRequest}}, plan: h.planHook},
+		abi.Log:           {class: plain, kind: kindSelf, params: []param{{"level", abi.MaxLogLevel}, {"message", abi.MaxLogMessage}}, plain: h.log},
+		abi.SpawnHost:     later(guarded, "running a program", pReq),
+
+		abi.NetBindUnix: later(guarded, "listening on a socket", pPath),
+		abi.NetAccept:   later(guarded, "accepting a connection", pStream),
+		abi.NetRead:     later(guarded, "reading from a socket", pStream),
+		abi.NetWrite:    later(guarded, "writing to a socket", pStream, param{"data", abi.MaxValue}),
+
+		abi.Elicit:                later(guarded, "asking the user for a setting", pReq),
+		abi.HasSecret:             later(plain, "looking up a secret", param{"request", abi.MaxKey}),
+		abi.SignalReady:           {class: plain, kind: kindSelf, plain: h.signalReady},
+		abi.ClockMs:               {class: plain, kind: kindSelf, plain: h.clockMs},
+		abi.GetInterceptorHandles: {class: plain, kind: kindSelf, plain: h.interceptorHandles},
+		abi.RequestApproval:       {class: guarded, params: []param{pReq}, plan: h.planApproval},
+
+		abi.IdentityResolve:    later(guarded, "resolving an identity", pReq),
+		abi.IdentityLink:       later(guarded, "linking an identity", pReq),
+		abi.IdentityUnlink:     later(guarded, "unlinking an identity", pReq),
+		abi.IdentityCreateUser: later(guarded, "creating a user", pReq),
+		abi.IdentityListLinks:  later(guarded, "listing identity links", pReq),
+
+		abi.CheckCapsuleCapability: {class: plain, kind: kindSelf, params: []param{{"request", abi.MaxCapabilityCheck}}, plain: h.checkCapability},
+
+		abi.SpawnBackgroundHost: later(guarded, "running a background program", pReq),
+		abi.ReadProcessLogsHost: later(guarded, "reading a program's output", param{"request", abi.MaxProcessHandle}),
+		abi.KillProcessHost:     later(guarded, "ending a program", param{"request", abi.MaxProcessHandle}),
+		abi.NetCloseStream:      later(guarded, "closing a socket", pStream),
+		abi.NetPollAccept:       later(guarded, "accepting a connection", pStream),
+
+		abi.HTTPStreamStart: {class: guarded, params: []param{pReq}, plan: h.planHTTPStream},
+		abi.HTTPStreamRead:  {class: plain, kind: kindStream, params: []param{pStream}, plain: h.streamRead},
+		abi.HTTPStreamClose: {class: plain, kind: kindStream, params: []param{pStream}, plain: h.streamClose},
+	}
+}
+
+// Kinds of plain rows: they name no resource outside the calling instance.
+const (
+	kindSubscription approval.Kind = "subscription"
+	kindKV           approval.Kind = "kv"
+	kindSelf         approval.Kind = "self"
+	kindStream       approval.Kind = "stream"
+)
+
+// waits tells whether calls of the row can take time that is not the guest's.
+func (r *row) waits() bool { return r.class != approval.Plain || r.kind != kindSelf }
+
+// later is a row whose handler does not exist yet: it refuses in words, and never acts.
+func later(class approval.Class, what string, params ...param) row {
+	return row{class: class, kind: kindSelf, params: params, plain: func(context.Context, *frame, [][]byte) ([]byte, error) {
+		return nil, abi.Errorf(abi.CodeUnsupported, "%s is not supported yet", what)
+	}}
+}
