@@ -14,8 +14,9 @@ import (
 const (
 	// SystemFile is the machine's configuration.
 	SystemFile = "/etc/astrid/config.toml"
-	// maxFileBytes bounds a file before it is parsed.
-	maxFileBytes = 1 << 20
+	// maxFileBytes and maxProjectBytes bound a file before it is parsed.
+	maxFileBytes    = 1 << 20
+	maxProjectBytes = 64 << 10
 )
 
 // File is a configuration file that was looked for.
@@ -66,12 +67,16 @@ func readFile(layer Layer, path string) ([]byte, error) {
 			return fail("can be written by every user; chmod o-w it", fs.ErrPermission)
 		}
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	limit := int64(maxFileBytes)
+	if layer == Workspaces {
+		limit = maxProjectBytes
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return fail(fmt.Sprintf("cannot be read: %v", err), err)
 	}
-	if len(data) > maxFileBytes {
-		return fail(fmt.Sprintf("config file is %d bytes, exceeding the %d byte limit", max(info.Size(), maxFileBytes+1), maxFileBytes), nil)
+	if int64(len(data)) > limit {
+		return fail(fmt.Sprintf("config file is %d bytes, exceeding the %d byte limit", max(info.Size(), limit+1), limit), nil)
 	}
 	if data == nil {
 		data = []byte{}

@@ -30,6 +30,9 @@ type layerParser struct {
 // parse reads TOML. expand is applied to each string once.
 func parse(layer Layer, path string, data []byte, expand func(string, Origin) string) (map[string]value, []error) {
 	p := &layerParser{layer: layer, path: path, src: string(data), expand: expand, values: map[string]value{}}
+	if line := tooDeep(p.src); line > 0 {
+		return nil, []error{&Error{Origin: Origin{Layer: layer, Name: path, Line: line, Col: 1}, Msg: "is nested deeper than any configuration"}}
+	}
 	var top map[string]toml.Primitive
 	md, err := toml.Decode(p.src, &top)
 	if err != nil {
@@ -70,11 +73,21 @@ func (n *node) UnmarshalTOML(v any) error {
 	return errStop
 }
 
+// node reads a value. A table that is only implied, by dotted keys or by the header of one below it, has no position of its
+// own and takes that of the first key in it.
 func (p *layerParser) node(prim toml.Primitive) node {
 	var n node
 	var pe toml.ParseError
 	if errors.As(p.md.PrimitiveDecode(prim, &n), &pe) {
 		n.pos = pe.Position
+	}
+	if _, ok := n.data.(map[string]any); !ok || n.pos.Line > 0 {
+		return n
+	}
+	for _, child := range p.sub(prim) {
+		if pos := p.node(child).pos; n.pos.Line == 0 || pos.Start < n.pos.Start {
+			n.pos = pos
+		}
 	}
 	return n
 }
@@ -87,7 +100,7 @@ func (p *layerParser) at(name string, n node) Origin {
 		return o
 	}
 	line := lines[n.pos.Line-1]
-	if i := strings.LastIndex(line[:min(len(line), max(n.pos.Col-1+len(name), 0))], name); i >= 0 {
+	if i := strings.LastIndex(line[:min(len(line), o.Col+len(name))], name); i >= 0 {
 		o.Col = i + 1
 	}
 	return o
@@ -107,11 +120,7 @@ func (p *layerParser) table(prefix string, prims map[string]toml.Primitive) {
 		case k != nil:
 			p.key(k, name, n, prims[name])
 		case !isSection(path):
-			at := n
-			if isTable && n.pos.Line == 0 { // made by a header further down: its first key knows where
-				at.pos = p.firstPos(prims[name])
-			}
-			p.fail(p.at(name, at), path, "%s", unknown(path))
+			p.fail(p.at(name, n), path, "%s", unknown(path))
 		case !isTable:
 			p.fail(p.at(name, n), path, "is a section, not a single value; write [%s] and keys below it", path)
 		default:
@@ -126,21 +135,6 @@ func (p *layerParser) sub(prim toml.Primitive) map[string]toml.Primitive {
 		p.errs = append(p.errs, p.syntax(err))
 	}
 	return m
-}
-
-// firstPos is the first position within a table that has none itself.
-func (p *layerParser) firstPos(prim toml.Primitive) toml.Position {
-	var first toml.Position
-	for _, child := range p.sub(prim) {
-		n := p.node(child)
-		if _, ok := n.data.(map[string]any); ok && n.pos.Line == 0 {
-			n.pos = p.firstPos(child)
-		}
-		if n.pos.Line > 0 && (first.Line == 0 || n.pos.Start < first.Start) {
-			first = n.pos
-		}
-	}
-	return first
 }
 
 // isSection tells whether keys live below path.

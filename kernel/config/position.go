@@ -83,3 +83,46 @@ func headerPositions(src, path string) []position {
 	}
 	return out
 }
+
+// The parser's time grows with the cube of a key's depth, and a project's file is hostile: a few kilobytes of "a.a.a." would keep
+// a daemon busy for minutes. No key of ours comes near these limits.
+const (
+	maxDots  = 32 // on one line, outside strings and comments
+	maxDepth = 16 // of brackets and braces
+)
+
+// tooDeep returns where a text is nested deeper than any configuration, or 0. It need not be right about invalid TOML: up to
+// where the parser stops, it is.
+func tooDeep(src string) (line int) {
+	line, dots, depth := 1, 0, 0
+	for i := 0; i < len(src); i++ {
+		switch c := src[i]; c {
+		case '\n':
+			line++
+			dots = 0
+		case '.':
+			dots++
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		case '#':
+			end := strings.IndexByte(src[i:], '\n')
+			if end < 0 {
+				return 0
+			}
+			i += end - 1
+		case '"', '\'':
+			end := endOfString(src, i)
+			if end < 0 {
+				return 0
+			}
+			line += strings.Count(src[i:end], "\n")
+			i = end - 1
+		}
+		if dots > maxDots || depth > maxDepth {
+			return line
+		}
+	}
+	return 0
+}
