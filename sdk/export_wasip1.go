@@ -14,7 +14,7 @@ func exportHookTrigger(n int32) int64 {
 	if err != nil {
 		return link.Output(Deny(err.Error()).encode())
 	}
-	return link.Output(entry.Hook(action, payload))
+	return link.Output(entry.Hook(action, payload, nil))
 }
 
 //go:wasmexport astrid_install

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/entry"
 	"github.com/unicity-astrid/astrid-go/sdk/log"
 )
@@ -88,13 +89,13 @@ func observe[P any](ctx *Context, payload []byte, fn func(*Context, P) error) (e
 }
 
 func init() {
-	entry.Hook = func(action string, payload []byte) []byte {
+	entry.Hook = func(action string, payload []byte, from *abi.Caller) []byte {
 		h, ok := handlers[action]
 		if !ok {
 			log.Error("No handler for the action: the manifest names it but the capsule does not register it", "action", action)
 			return Deny("no handler for action " + action).encode()
 		}
-		return h(&Context{action: action}, payload).encode()
+		return h(&Context{action: action, caller: from}, payload).encode()
 	}
 	entry.Check = check
 }

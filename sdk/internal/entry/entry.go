@@ -3,10 +3,13 @@
 // them.
 package entry
 
+import "github.com/unicity-astrid/astrid-go/abi"
+
 // The entry points. Hook, Install and Upgrade are set by package sdk, Run by
-// package runloop and only if the capsule has a run loop.
+// package runloop and only if the capsule has a run loop. Hook is given the caller when
+// it is known already; nil makes the handler ask the host.
 var (
-	Hook    func(action string, payload []byte) []byte
+	Hook    func(action string, payload []byte, from *abi.Caller) []byte
 	Install func() error
 	Upgrade func(input []byte) error
 	Run     func() error

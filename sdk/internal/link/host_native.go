@@ -28,5 +28,5 @@ func call(fn abi.Function, params []string) ([]byte, error) {
 	if h == nil {
 		return nil, abi.Errorf(abi.CodeUnsupported, "%s: no host: outside a capsule, install a fake one with sdktest.New", fn)
 	}
-	return (*h).Call(fn, params...)
+	return (*h).HostCall(fn, params...)
 }

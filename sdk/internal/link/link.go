@@ -10,7 +10,7 @@ import (
 // the caller's bytes, so an implementation copies what it keeps. A failed call returns
 // an *[abi.Error].
 type Host interface {
-	Call(fn abi.Function, params ...string) ([]byte, error)
+	HostCall(fn abi.Function, params ...string) ([]byte, error)
 }
 
 // arity is the number of logical parameters of each host function.
