@@ -45,6 +45,7 @@ type Interceptor struct {
 type policies struct {
 	base        *Policy
 	byWorkspace map[string]*Policy
+	rules       map[string]Rules // what the workspaces asked for
 }
 
 // New makes an interceptor.
@@ -91,18 +92,18 @@ func New(o Options) (*Interceptor, error) {
 	return i, nil
 }
 
-// SetPolicy replaces the policy of all workspaces that have none of their own. Workspaces keep theirs until
-// SetWorkspace is called again.
-func (i *Interceptor) SetPolicy(p *Policy) {
+// SetPolicy replaces the common policy. Workspaces with rules of their own are tightened anew from it.
+func (i *Interceptor) SetPolicy(p *Policy) error {
 	if p == nil {
-		return
+		return errors.New("approval: there is no gate without a policy")
 	}
 	i.policyMu.Lock()
 	defer i.policyMu.Unlock()
-	i.policies.Store(&policies{base: p, byWorkspace: i.policies.Load().byWorkspace})
+	return i.installLocked(p, i.policies.Load().rules)
 }
 
-// SetWorkspace gives a workspace rules of its own. They only tighten the common policy. Nil rules remove them.
+// SetWorkspace gives a workspace rules of its own: all of its effective settings, not only the changed ones. They
+// only tighten the common policy; what would loosen it is ignored. Nil rules remove them.
 func (i *Interceptor) SetWorkspace(workspace string, ws *Rules) error {
 	if workspace == "" {
 		return errors.New("approval: a workspace's rules need its root")
@@ -110,15 +111,24 @@ func (i *Interceptor) SetWorkspace(workspace string, ws *Rules) error {
 	i.policyMu.Lock()
 	defer i.policyMu.Unlock()
 	old := i.policies.Load()
-	next := &policies{base: old.base, byWorkspace: maps.Clone(old.byWorkspace)}
-	if next.byWorkspace == nil {
-		next.byWorkspace = map[string]*Policy{}
-	}
-	delete(next.byWorkspace, workspace)
+	rules := maps.Clone(old.rules)
+	delete(rules, workspace)
 	if ws != nil {
-		p, err := CompilePolicy(Tighten(old.base.rules, *ws))
+		if rules == nil {
+			rules = map[string]Rules{}
+		}
+		rules[workspace] = *ws
+	}
+	return i.installLocked(old.base, rules)
+}
+
+// installLocked compiles everything before anything changes.
+func (i *Interceptor) installLocked(base *Policy, rules map[string]Rules) error {
+	next := &policies{base: base, byWorkspace: make(map[string]*Policy, len(rules)), rules: rules}
+	for workspace, ws := range rules {
+		p, err := CompilePolicy(Tighten(base.rules, ws))
 		if err != nil {
-			return err
+			return fmt.Errorf("workspace %s: %w", workspace, err)
 		}
 		next.byWorkspace[workspace] = p
 	}

@@ -41,7 +41,7 @@ func (p Pattern) compile() (matcher, error) {
 	case FilePattern:
 		return p.compileFile()
 	case NetworkHost:
-		if _, err := canonicalHost(p.Host); err != nil {
+		if err := checkHostName(p.Host); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrPattern, err)
 		}
 		return func(_ *Subject, a *Action) bool {

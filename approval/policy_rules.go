@@ -110,13 +110,19 @@ func splitHostRule(rule string) (host string, port int) {
 
 func checkHostRule(r Rule) error {
 	host, _ := splitHostRule(r.Value)
-	if host == "*" {
-		return nil
-	}
-	if _, err := canonicalHost(strings.TrimPrefix(host, "*.")); err != nil || strings.Contains(strings.TrimPrefix(host, "*."), "*") {
+	if err := checkHostName(host); err != nil {
 		return fmt.Errorf("%s: host rule %q: write a name, an address, *.domain or host:port", r.Source, r.Value)
 	}
 	return nil
+}
+
+// checkHostName accepts what hostMatches can match: a name, an address, *.domain or *.
+func checkHostName(host string) error {
+	if host == "*" {
+		return nil
+	}
+	_, err := canonicalHost(strings.TrimPrefix(host, "*."))
+	return err
 }
 
 // judgeTool decides `mcp:server:tool`.
