@@ -1,0 +1,126 @@
+package capsule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pool keeps the idle instances of a capsule. The one used last is used next, so that
+// those beyond the need of the moment stay unused and can go.
+type pool struct {
+	engine Engine
+	idle   time.Duration
+
+	live   atomic.Int64  // instances that exist
+	failed atomic.Uint64 // instantiations that failed
+
+	mu     sync.Mutex
+	free   []idleInstance // oldest use first
+	timer  *time.Timer
+	closed bool
+}
+
+type idleInstance struct {
+	inst  Instance
+	since time.Time
+}
+
+// get returns an idle instance, or a new one.
+func (p *pool) get(ctx context.Context) (Instance, error) {
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		inst := p.free[n-1].inst
+		p.free[n-1] = idleInstance{}
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
+		return inst, nil
+	}
+	p.mu.Unlock()
+	inst, err := instantiate(ctx, p.engine)
+	if err != nil {
+		p.failed.Add(1)
+		return nil, err
+	}
+	p.live.Add(1)
+	return inst, nil
+}
+
+// instantiate is Engine.Instantiate that survives a panic.
+func instantiate(ctx context.Context, e Engine) (inst Instance, err error) {
+	_, err = guarded(func() ([]byte, error) {
+		var err error
+		inst, err = e.Instantiate(ctx)
+		return nil, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make an instance: %w", err)
+	}
+	return inst, nil
+}
+
+// put gives an instance back; nil is ignored.
+func (p *pool) put(inst Instance) {
+	if inst == nil {
+		return
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.discard(inst)
+		return
+	}
+	p.free = append(p.free, idleInstance{inst, time.Now()})
+	if len(p.free) > 1 && p.timer == nil {
+		p.timer = time.AfterFunc(p.idle, p.trim)
+	}
+	p.mu.Unlock()
+}
+
+// trim closes what was idle for long, but for one instance.
+func (p *pool) trim() {
+	p.mu.Lock()
+	p.timer = nil
+	limit := time.Now().Add(-p.idle)
+	n := 0
+	for n < len(p.free)-1 && !p.free[n].since.After(limit) {
+		n++
+	}
+	old := append([]idleInstance(nil), p.free[:n]...)
+	p.free = append(p.free[:0], p.free[n:]...)
+	if len(p.free) > 1 && !p.closed {
+		p.timer = time.AfterFunc(p.idle, p.trim)
+	}
+	p.mu.Unlock()
+	for _, o := range old {
+		p.discard(o.inst)
+	}
+}
+
+// discard closes an instance that is not in the pool. That it fails to close matters to
+// nobody: it is not used again.
+func (p *pool) discard(inst Instance) {
+	p.live.Add(-1)
+	_ = inst.Close(context.Background())
+}
+
+// close closes the idle instances; those in use are closed when they are put back.
+func (p *pool) close() error {
+	p.mu.Lock()
+	free := p.free
+	p.free, p.closed = nil, true
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	p.mu.Unlock()
+	var errs []error
+	for _, f := range free {
+		p.live.Add(-1)
+		errs = append(errs, f.inst.Close(context.Background()))
+	}
+	return errors.Join(errs...)
+}
