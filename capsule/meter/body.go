@@ -43,13 +43,9 @@ type bodyWriter struct {
 	merged  bool // the entry check is a loop's
 	loopMax int  // merged: what a round of that loop owes
 
-	total      int  // sum of all costs, whatever the path
-	mayRepeat  bool // has a loop, a call, a throw or a bulk operation
-	calls      bool // has called a function that is not a leaf
-	bulkUsed   bool
-	nParams    uint32
-	nLocals    uint32
-	localDecls uint32
+	total     int  // sum of all costs, whatever the path
+	mayRepeat bool // has a loop, a call, a throw or a bulk operation
+	calls     bool // has called a function that is not a leaf
 }
 
 // rewrite turns over one body. The code is left in w.out; the declarations of
@@ -57,12 +53,9 @@ type bodyWriter struct {
 func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 	m := w.m
 	*w = bodyWriter{m: m, frames: w.frames[:0],
-		emitter: emitter{out: w.out[:0], fuel: w.fuel, refill: w.refill},
-		nParams: m.params[m.funcTypes[index]], pending: true,
-		cur: flow{live: true}, free: m.leaf[index] > 0,
-	}
-	w.pending = !w.free
-	locals := m.locals(r, w)
+		emitter: w.emitter, cur: flow{live: true}, free: m.leaf[index] > 0}
+	w.out, w.pending = w.out[:0], !w.free
+	locals := m.locals(r)
 	w.frames = append(w.frames, frame{op: opBlock})
 	for len(w.frames) > 0 && r.err == nil {
 		w.instruction(r)
@@ -71,12 +64,7 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 		return nil
 	}
 	w.setEntry()
-	decls := w.localDecls
-	if w.bulkUsed {
-		decls++
-		locals = append(locals, 1, typeI32)
-	}
-	return append(appendU32(nil, decls), locals...)
+	return locals
 }
 
 // setEntry fixes the charge at the entry: what precedes the check, and the most

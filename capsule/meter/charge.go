@@ -5,6 +5,8 @@ type emitter struct {
 	out    []byte
 	fuel   []byte // LEB of the fuel global's index
 	refill []byte // LEB of the refill function's index
+
+	bulkFunc uint32 // index of the first function that charges by length
 }
 
 // pay subtracts c units without a test.
@@ -53,33 +55,20 @@ func (e *emitter) setCharge(at, c int) {
 }
 
 // bulk charges by the i32 length on top of the operand stack, which it leaves
-// there. scratch is a local of type i32. No charge reaches 1<<31, so that the
-// fuel, which is not negative after a check, cannot wrap.
-func (e *emitter) bulk(scratch uint32, kind bulkKind) {
-	get := func() { e.out = appendU32(append(e.out, opLocalGet), scratch) }
-	e.out = appendU32(append(e.out, opLocalTee), scratch)
-	e.sub()
-	get()
-	switch kind {
-	case bulkPages: // min(n, maxPages) << pageShift: a larger n fails at once
-		e.out = appendSigned(append(e.out, opI32Const), maxPages)
-		get()
-		e.out = appendSigned(append(e.out, opI32Const), maxPages)
-		e.out = append(e.out, opI32LtU, opSelect, opI32Const, pageShift, opI32Shl)
-	case bulkEntries:
-		e.out = append(e.out, opI32Const, entryShift, opI32ShrU)
-	case bulkBytes:
-		e.out = append(e.out, opI32Const, bulkShift, opI32ShrU)
-	}
-	e.store()
-	e.test()
+// there. It calls a function for that: the operation that follows leaves the
+// compiled code anyhow, and blocks in line make compiling slower.
+func (e *emitter) bulk(kind bulkKind) {
+	e.out = appendU32(append(e.out, opCall), e.bulkFunc+uint32(kind))
 }
 
+// bulkKind says in what the length of a bulk operation is counted.
 type bulkKind uint8
 
 const (
-	bulkNone bulkKind = iota
-	bulkBytes
+	bulkBytes bulkKind = iota
 	bulkEntries
 	bulkPages
+	bulkNone
+
+	bulkKinds = 3
 )

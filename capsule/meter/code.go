@@ -19,11 +19,11 @@ func (m *module) code(r *reader) []byte {
 const leafBytes = 96
 
 // rewriteCode returns the new code section: the bodies with their charges and
-// the refill function.
+// the module's own functions.
 func (m *module) rewriteCode() ([]byte, error) {
 	w := &bodyWriter{m: m, emitter: emitter{
 		fuel:   appendU32(nil, m.fuelGlobal()),
-		refill: appendU32(nil, m.refillFunc()),
+		refill: appendU32(nil, m.refillFunc()), bulkFunc: m.refillFunc() + 1,
 	}}
 	m.leaf = make([]uint16, len(m.bodies))
 	leaf := make([]uint16, len(m.bodies))
@@ -41,7 +41,7 @@ func (m *module) rewriteCode() ([]byte, error) {
 	}
 	m.leaf, m.nLocals = leaf, 0
 
-	out := appendU32(nil, uint32(len(m.bodies))+1)
+	out := appendU32(nil, uint32(len(m.bodies)+ownFuncs))
 	for i, r := range m.bodies {
 		locals := w.rewrite(i, r)
 		if r.err != nil {
@@ -54,15 +54,13 @@ func (m *module) rewriteCode() ([]byte, error) {
 			return nil, r.err
 		}
 	}
-	refill := m.refillBody()
-	return append(appendU32(out, uint32(len(refill))), refill...), nil
+	return m.ownBodies(out, &w.emitter), nil
 }
 
-// locals copies the local declarations of a body and adds the scratch local
-// when bulk asks for it.
-func (m *module) locals(r *reader, w *bodyWriter) []byte {
+// locals copies the local declarations of a body.
+func (m *module) locals(r *reader) []byte {
 	n := r.count("local declarations", m.o.MaxLocals)
-	var out []byte
+	out := appendU32(nil, uint32(n))
 	sum := uint64(0)
 	for i := 0; i < n && r.err == nil; i++ {
 		c := r.u32()
@@ -76,6 +74,5 @@ func (m *module) locals(r *reader, w *bodyWriter) []byte {
 	if m.nLocals += int(sum); m.nLocals > m.o.MaxAllLocals {
 		r.failAs(ErrLimit, "more than %d locals in all functions", m.o.MaxAllLocals)
 	}
-	w.nLocals, w.localDecls = uint32(sum), uint32(n)
 	return out
 }

@@ -34,18 +34,18 @@ const (
 const (
 	// payAt: more debt than this is paid before paths join or part. Less is
 	// carried on as the maximum over the joining paths.
-	payAt = 24
+	payAt = 40
 	// payAtCall: the same before a call, return or throw, where the debt would
 	// otherwise multiply with the depth of recursion.
-	payAtCall = 16
+	payAtCall = 24
 	// payAtLoop: the same before a loop and, when entry and loop share a check,
 	// before an exit: what is left is charged in each round of the loop.
-	payAtLoop = 4
+	payAtLoop = 8
 	// checkAt: more units than this are not executed without a test.
 	checkAt = 512
 	// entryMin: an entry costs at least this, so that a chain of calls is
 	// charged for the debt its frames still carry.
-	entryMin = 8
+	entryMin = 16
 	// leafMax: functions without loops and calls up to this cost are paid for
 	// by their callers.
 	leafMax = 24

@@ -9,9 +9,9 @@ func (m *module) encode() ([]byte, error) {
 		id   byte
 		make func() []byte
 	}{
-		{secType, func() []byte { return append([]byte{1}, yieldType...) }},
+		{secType, func() []byte { return append([]byte{ownTypes}, ownTypeDecls...) }},
 		{secImport, func() []byte { return m.yieldImport([]byte{1}) }},
-		{secFunction, func() []byte { return appendU32([]byte{1}, m.nTypes) }},
+		{secFunction, func() []byte { return m.ownFuncs([]byte{ownFuncs}) }},
 		{secGlobal, func() []byte { return append([]byte{1}, m.fuelDecl()...) }},
 	}
 	for _, s := range made {
@@ -41,14 +41,4 @@ func (m *module) encode() ([]byte, error) {
 	}
 	out = append(out, m.custom...)
 	return appendCustom(out, SectionName, []byte(Version)), nil
-}
-
-// refillBody is the function that a failed check calls: it refills the fuel
-// first, so that the state is sound whatever the host does, and then yields.
-func (m *module) refillBody() []byte {
-	b := []byte{0} // no locals
-	b = appendSigned(append(b, opI32Const), int64(m.o.quantum))
-	b = appendU32(append(b, opGlobalSet), m.fuelGlobal())
-	b = appendU32(append(b, opCall), m.yieldFunc())
-	return append(b, opEnd)
 }

@@ -134,8 +134,7 @@ func (w *bodyWriter) bulkCharge(kind bulkKind) {
 		return
 	}
 	w.place()
-	w.bulkUsed = true
-	w.bulk(w.nParams+w.nLocals, kind)
+	w.bulk(kind)
 	w.cur.open = 0
 }
 

@@ -41,8 +41,7 @@ type module struct {
 	out    [secTag + 1][]byte // payload to emit per section; nil: absent
 	custom []byte             // custom sections, whole
 
-	params    []uint32 // per type: number of parameters
-	nTypes    uint32   // as in the input; the yield type is the one after them
+	nTypes    uint32   // as in the input; the module's own come after them
 	funcTypes []uint32 // per defined function: its type
 	impFuncs  uint32
 	nGlobals  uint32 // imported and defined; the fuel is the one after them
@@ -54,7 +53,7 @@ type module struct {
 }
 
 // newFunc maps a function index of the input to the output, where yield stands
-// after the imports and the refill function after the defined ones.
+// after the imports and the module's own functions after the defined ones.
 func (m *module) newFunc(i uint32) uint32 {
 	if i < m.impFuncs {
 		return i

@@ -36,22 +36,17 @@ func (m *module) imports(r *reader) []byte {
 	return m.yieldImport(out)
 }
 
-func (m *module) yieldImport(out []byte) []byte {
-	out = append(appendName(appendName(out, YieldModule), YieldName), externFunc)
-	return appendU32(out, m.nTypes)
-}
-
-// functions copies the function section and adds the refill function.
+// functions copies the function section and adds the module's own functions.
 func (m *module) functions(r *reader) []byte {
 	n := r.count("functions", m.o.MaxFunctions)
-	out := appendU32(nil, uint32(n)+1)
+	out := appendU32(nil, uint32(n+ownFuncs))
 	for i := 0; i < n && r.err == nil; i++ {
 		t := r.u32()
 		m.checkType(r, t)
 		m.funcTypes = append(m.funcTypes, t)
 		out = appendU32(out, t)
 	}
-	return appendU32(out, m.nTypes)
+	return m.ownFuncs(out)
 }
 
 func (m *module) tables(r *reader) []byte {
@@ -125,11 +120,6 @@ func (m *module) globals(r *reader) []byte {
 		r.failAs(ErrLimit, "%d globals, at most %d", m.nGlobals, m.o.MaxGlobals)
 	}
 	return append(out, m.fuelDecl()...)
-}
-
-// fuelDecl is the declaration of the fuel global.
-func (m *module) fuelDecl() []byte {
-	return append(appendSigned([]byte{typeI32, 1, opI32Const}, int64(m.o.quantum)), opEnd)
 }
 
 func (m *module) globalType(r *reader, out []byte) []byte {

@@ -14,31 +14,27 @@ const (
 )
 
 // types reads the type section, which may hold recursion groups, and adds the
-// type of yield behind the rest.
+// module's own types behind the rest.
 func (m *module) types(r *reader) []byte {
 	n := r.count("types", m.o.MaxTypes)
-	out := appendU32(nil, uint32(n)+1)
+	out := appendU32(nil, uint32(n)+ownTypes)
 	for i := 0; i < n && r.err == nil; i++ {
 		group := 1
 		if r.off < len(r.b) && r.b[r.off] == formRec {
 			r.byte()
-			group = r.count("types", m.o.MaxTypes-len(m.params))
+			group = r.count("types", m.o.MaxTypes)
 			out = appendU32(append(out, formRec), uint32(group))
 		}
 		// References may point forward inside their own group only.
-		m.nTypes = uint32(len(m.params) + group)
+		if m.nTypes += uint32(group); m.nTypes > uint32(m.o.MaxTypes) {
+			r.failAs(ErrLimit, "more than %d types", m.o.MaxTypes)
+		}
 		for ; group > 0 && r.err == nil; group-- {
 			out = m.funcType(r, out)
 		}
-		if len(m.params) > m.o.MaxTypes {
-			r.failAs(ErrLimit, "more than %d types", m.o.MaxTypes)
-		}
 	}
-	m.nTypes = uint32(len(m.params))
-	return append(out, yieldType...)
+	return append(out, ownTypeDecls...)
 }
-
-var yieldType = []byte{formFunc, 0, 0}
 
 func (m *module) funcType(r *reader, out []byte) []byte {
 	if form := r.byte(); form != formFunc {
@@ -50,9 +46,6 @@ func (m *module) funcType(r *reader, out []byte) []byte {
 		out = appendU32(out, uint32(n))
 		for i := 0; i < n && r.err == nil; i++ {
 			out = m.valType(r, out)
-		}
-		if side == 0 {
-			m.params = append(m.params, uint32(n))
 		}
 	}
 	return out

@@ -1,0 +1,79 @@
+package meter
+
+// What the rewritten module has of its own, each behind the input's: two types,
+// the import of yield, the fuel global and four functions.
+const (
+	ownTypes = 2
+	ownFuncs = 1 + bulkKinds
+)
+
+// ownTypeDecls are () -> (), for yield and refill, and (i32) -> (i32), for the
+// functions that charge by length.
+var ownTypeDecls = []byte{formFunc, 0, 0, formFunc, 1, typeI32, 1, typeI32}
+
+func (m *module) yieldImport(out []byte) []byte {
+	out = append(appendName(appendName(out, YieldModule), YieldName), externFunc)
+	return appendU32(out, m.nTypes)
+}
+
+// fuelDecl is the declaration of the fuel global.
+func (m *module) fuelDecl() []byte {
+	return append(appendSigned([]byte{typeI32, 1, opI32Const}, int64(m.o.quantum)), opEnd)
+}
+
+// ownFuncs appends the types of the functions that ownBodies implements.
+func (m *module) ownFuncs(out []byte) []byte {
+	out = appendU32(out, m.nTypes)
+	for range bulkKinds {
+		out = appendU32(out, m.nTypes+1)
+	}
+	return out
+}
+
+func (m *module) ownBodies(out []byte, e *emitter) []byte {
+	e.out = e.out[:0]
+	m.refillBody(e)
+	out = appendBody(out, e.out)
+	for kind := range bulkNone {
+		e.out = e.out[:0]
+		e.bulkBody(kind)
+		out = appendBody(out, e.out)
+	}
+	return out
+}
+
+// appendBody appends a function body without locals.
+func appendBody(out, code []byte) []byte {
+	out = append(appendU32(out, uint32(len(code))+1), 0)
+	return append(out, code...)
+}
+
+// refillBody is the function that a failed check calls: it refills the fuel
+// first, so that the state is sound whatever the host does, and then yields.
+func (m *module) refillBody(e *emitter) {
+	e.out = appendSigned(append(e.out, opI32Const), int64(m.o.quantum))
+	e.out = append(append(e.out, opGlobalSet), e.fuel...)
+	e.out = appendU32(append(e.out, opCall), m.yieldFunc())
+	e.out = append(e.out, opEnd)
+}
+
+// bulkBody charges by its parameter and returns it. No charge reaches 1<<31, so
+// that the fuel, which is not far below zero before, cannot wrap.
+func (e *emitter) bulkBody(kind bulkKind) {
+	e.sub()
+	e.out = append(e.out, opLocalGet, 0)
+	switch kind {
+	case bulkPages: // min(n, maxPages) << pageShift: a larger n fails at once
+		e.out = appendSigned(append(e.out, opI32Const), maxPages)
+		e.out = append(e.out, opLocalGet, 0)
+		e.out = appendSigned(append(e.out, opI32Const), maxPages)
+		e.out = append(e.out, opI32LtU, opSelect, opI32Const, pageShift, opI32Shl)
+	case bulkEntries:
+		e.out = append(e.out, opI32Const, entryShift, opI32ShrU)
+	case bulkBytes:
+		e.out = append(e.out, opI32Const, bulkShift, opI32ShrU)
+	}
+	e.store()
+	e.test()
+	e.out = append(e.out, opLocalGet, 0, opEnd)
+}
