@@ -111,7 +111,7 @@ func (e *queued) allowance(d Decision, auditID string, now time.Time) Allowance 
 func (i *Interceptor) grantLasting(ctx context.Context, e *queued, d Decision, auditID string) (proof string, err error) {
 	if d.Choice == ApproveAlways {
 		id, err := i.tokens.Mint(ctx, Mint{Principal: e.Request.Principal, Capsule: e.Request.Capsule,
-			Kind: e.Request.Kind, Resource: e.Token, AuditID: auditID})
+			Resource: e.Token, AuditID: auditID})
 		if err != nil {
 			return "", err
 		}

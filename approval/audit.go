@@ -62,7 +62,7 @@ func proofOf(r Record) audit.Proof {
 	case "policy":
 		return audit.Proof{Kind: audit.ProofPolicy}
 	case "token":
-		return audit.Proof{Kind: audit.ProofToken, ID: id}
+		return audit.Proof{Kind: audit.ProofToken, ID: id, Hash: r.ProofHash}
 	case "allowance":
 		return audit.Proof{Kind: audit.ProofAllowance, ID: id}
 	case "user":

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/unicity-astrid/astrid-go/capability"
 )
 
 // ledger is an in-memory audit log that can fail.
@@ -50,13 +52,11 @@ func (l *ledger) all() []Record {
 
 // mint is an in-memory capability store keyed by principal and capsule.
 type mint struct {
-	mu      sync.Mutex
-	tokens  []Mint
-	single  map[int]bool
-	used    map[string]bool
-	fail    error // of Mint
-	claims  int
-	release int
+	mu     sync.Mutex
+	tokens []Mint
+	single map[int]bool
+	used   map[string]bool
+	fail   error // of Mint
 }
 
 func newMint() *mint { return &mint{single: map[int]bool{}, used: map[string]bool{}} }
@@ -68,37 +68,44 @@ func (m *mint) add(t Mint, single bool) {
 	m.tokens = append(m.tokens, t)
 }
 
-func (m *mint) Find(_ context.Context, s Subject, a *Action) ([]Token, error) {
+func (m *mint) Find(_ context.Context, s *Subject, a *Action) (Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []Token
 	for n, t := range m.tokens {
 		id := fmt.Sprintf("t%d", n)
-		g, err := CompileGlob(t.Resource)
-		if err == nil && t.Principal == s.Principal && t.Capsule == s.Capsule && t.Kind == a.Kind &&
-			!m.used[id] && g.Match(a.Resource) {
-			out = append(out, Token{ID: id, Resource: t.Resource, Single: m.single[n]})
+		g, err := capability.ParsePattern(t.Resource)
+		if err == nil && t.Principal == s.Principal && t.Capsule == s.Capsule && !m.used[id] && g.Match(a.Resource) {
+			return coin{m, id, m.single[n]}, nil
 		}
 	}
-	return out, nil
+	return nil, nil
 }
 
-func (m *mint) Claim(_ context.Context, _ string, t Token) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.used[t.ID] {
+type coin struct {
+	m      *mint
+	id     string
+	single bool
+}
+
+func (c coin) ID() string   { return c.id }
+func (c coin) Hash() string { return "hash of " + c.id }
+
+func (c coin) Claim(context.Context) error {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	if c.m.used[c.id] {
 		return ErrTokenGone
 	}
-	m.used[t.ID] = true
-	m.claims++
+	if c.single {
+		c.m.used[c.id] = true
+	}
 	return nil
 }
 
-func (m *mint) Release(_ context.Context, _ string, t Token) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.used, t.ID)
-	m.release++
+func (c coin) Release(context.Context) error {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	delete(c.m.used, c.id)
 	return nil
 }
 

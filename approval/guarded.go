@@ -12,6 +12,7 @@ var ErrTokenGone = errors.New("token is no longer usable")
 // gives it back when the decision cannot be recorded; after runs once it is recorded.
 type cover struct {
 	layer, proof string
+	hash         string // of the token
 	requestID    string
 	granted      string
 	undo         func(context.Context)
@@ -97,28 +98,30 @@ func (i *Interceptor) cover(ctx context.Context, s *Subject, a *Action, v verdic
 	return i.askHuman(ctx, s, a, v, cost)
 }
 
+// claimTries bounds how often a token that somebody else took meanwhile is looked for again.
+const claimTries = 4
+
 // claimToken is layer 2. A store that fails means no token: the later layers still stand.
 func (i *Interceptor) claimToken(ctx context.Context, s *Subject, a *Action) *cover {
-	found, err := i.tokens.Find(ctx, *s, a)
-	if err != nil {
-		i.log.Warn("Token lookup failed", "capsule", s.Capsule, "principal", s.Principal, "err", err)
-		return nil
-	}
-	for _, t := range found {
-		if t.Single {
-			if err := i.tokens.Claim(ctx, s.Principal, t); err != nil {
-				if !errors.Is(err, ErrTokenGone) {
-					i.log.Warn("Token could not be claimed", "token", t.ID, "err", err)
-				}
+	for range claimTries {
+		t, err := i.tokens.Find(ctx, s, a)
+		if err != nil {
+			i.log.Warn("Token lookup failed", "capsule", s.Capsule, "principal", s.Principal, "err", err)
+			return nil
+		}
+		if t == nil {
+			return nil
+		}
+		if err := t.Claim(ctx); err != nil {
+			if errors.Is(err, ErrTokenGone) {
 				continue
 			}
+			i.log.Warn("Token could not be claimed", "token", t.ID(), "err", err)
+			return nil
 		}
-		return &cover{layer: LayerToken, proof: "token:" + t.ID, undo: func(ctx context.Context) {
-			if !t.Single {
-				return
-			}
-			if err := i.tokens.Release(ctx, s.Principal, t); err != nil {
-				i.log.Error("A token's use could not be given back", "token", t.ID, "err", err)
+		return &cover{layer: LayerToken, proof: "token:" + t.ID(), hash: t.Hash(), undo: func(ctx context.Context) {
+			if err := t.Release(ctx); err != nil {
+				i.log.Error("A token's use could not be given back", "token", t.ID(), "err", err)
 			}
 		}}
 	}
@@ -146,7 +149,8 @@ func (i *Interceptor) useAllowance(ctx context.Context, s *Subject, a *Action) *
 func (i *Interceptor) admit(ctx context.Context, s Subject, a Action, v verdict, r *Reservation, c *cover) (Grant, error) {
 	rec := record(&s, &a)
 	rec.Allowed = true
-	rec.Layer, rec.Proof, rec.RequestID, rec.Granted = c.layer, c.proof, c.requestID, c.granted
+	rec.Layer, rec.Proof, rec.ProofHash = c.layer, c.proof, c.hash
+	rec.RequestID, rec.Granted = c.requestID, c.granted
 	rec.Rule, rec.Source, rec.Cost = v.rule, v.source, r.Cost()
 	id, err := i.auditor.Append(context.WithoutCancel(ctx), rec)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/capability"
 )
 
 // matcher is a compiled Pattern.
@@ -21,11 +23,11 @@ func (p Pattern) compile() (matcher, error) {
 			return a.Resource == p.Resource && (p.Method == "" || a.Method == p.Method)
 		}, nil
 	case ResourceGlob:
-		g, err := grantGlob(p.Pattern)
+		g, err := capability.ParsePattern(p.Pattern)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrPattern, err)
 		}
-		return func(_ *Subject, a *Action) bool { return safeResource(a) && g.Match(a.Resource) }, nil
+		return func(_ *Subject, a *Action) bool { return g.Match(a.Resource) }, nil
 	case ExactTool:
 		return func(_ *Subject, a *Action) bool {
 			return a.Kind == MCPTool && a.Resource == "mcp:"+p.Server+":"+p.Tool
@@ -81,10 +83,6 @@ func grantGlob(text string) (*Glob, error) {
 	}
 	return CompileGlob(text)
 }
-
-// safeResource refuses to match what climbs, whatever the glob says. Arguments of commands may contain
-// anything that the policy let pass; they are compared as they are.
-func safeResource(a *Action) bool { return a.Kind == Exec || !traverses(a.Resource) }
 
 func (p Pattern) compileFile() (matcher, error) {
 	k, ok := permissionKind[p.Permission]

@@ -13,7 +13,7 @@ import (
 // Pattern types, as in the JSON tag "type".
 const (
 	ExactResource     = "exact"              // resource, method?
-	ResourceGlob      = "resource"           // pattern over the resource string
+	ResourceGlob      = "resource"           // pattern over the resource string, in the language of tokens
 	ExactTool         = "exact_tool"         // server, tool
 	ServerTools       = "server_tools"       // server
 	FilePattern       = "file_pattern"       // pattern over the absolute path, permission

@@ -18,6 +18,7 @@ type Record struct {
 	Layer, Rule, Source         string // who decided
 	Reason                      string // refusals only
 	Proof                       string // allowed ones only
+	ProofHash                   string // of the token in Proof
 	Granted                     string // lasting grant the human gave, "" for none
 	RequestID                   string // approval request that was answered or queued
 	Risk                        string
@@ -41,29 +42,27 @@ type Auditor interface {
 	Settle(ctx context.Context, s Settlement) error
 }
 
-// Token is a capability token that covers an action.
-type Token struct {
-	ID       string
-	Resource string
-	Single   bool
+// Token is a capability token that covers an action. Finding it consumes nothing.
+type Token interface {
+	ID() string
+	Hash() string // of its signed content, hex
+	// Claim makes it count for this decision; ErrTokenGone when it was used, revoked or has expired since.
+	Claim(ctx context.Context) error
+	// Release takes the claim back.
+	Release(ctx context.Context) error
 }
 
 // Mint asks for a token.
 type Mint struct {
 	Principal, Capsule string
-	Kind               Kind
-	Resource           string // pattern in the language of Glob; literal text is escaped
+	Resource           string // pattern in the language of capability.ParsePattern
 	AuditID            string // the entry that recorded the human's decision
 }
 
 // Tokens is what the gate needs of the capability store.
 type Tokens interface {
-	// Find returns the tokens that cover the action, best first. Nothing is consumed.
-	Find(ctx context.Context, s Subject, a *Action) ([]Token, error)
-	// Claim consumes one use; ErrTokenGone when it was used, revoked or has expired since.
-	Claim(ctx context.Context, principal string, t Token) error
-	// Release gives a claimed use back.
-	Release(ctx context.Context, principal string, t Token) error
+	// Find returns a token that covers the action, or nil.
+	Find(ctx context.Context, s *Subject, a *Action) (Token, error)
 	// Mint makes a token and returns its id.
 	Mint(ctx context.Context, m Mint) (id string, err error)
 }
@@ -71,9 +70,7 @@ type Tokens interface {
 // noTokens is the capability store of a gate without one.
 type noTokens struct{}
 
-func (noTokens) Find(context.Context, Subject, *Action) ([]Token, error) { return nil, nil }
-func (noTokens) Claim(context.Context, string, Token) error              { return ErrTokenGone }
-func (noTokens) Release(context.Context, string, Token) error            { return ErrTokenGone }
-func (noTokens) Mint(context.Context, Mint) (string, error)              { return "", errNoTokens }
-
-var errNoTokens = errors.New("there is no capability store")
+func (noTokens) Find(context.Context, *Subject, *Action) (Token, error) { return nil, nil }
+func (noTokens) Mint(context.Context, Mint) (string, error) {
+	return "", errors.New("there is no capability store")
+}

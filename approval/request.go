@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/unicity-astrid/astrid-go/capability"
 )
 
 // Request is a question to the human. All texts are escaped for display.
@@ -126,7 +128,7 @@ func offers(s *Subject, a *Action, always bool) []Offer {
 	if s.Workspace != "" {
 		list = append(list, Offer{ApproveWorkspace, lasting})
 	}
-	if always && len(tokenPattern(a)) <= maxGlob {
+	if _, err := capability.ParsePattern(tokenPattern(a)); always && err == nil {
 		list = append(list, Offer{ApproveAlways, tokenPattern(a)})
 	}
 	return append(list, Offer{Deny, ""})
@@ -141,16 +143,18 @@ func oncePattern(a *Action) Pattern {
 // the same scheme, host and port, because an API would ask for each call otherwise.
 func lastingPattern(a *Action) Pattern {
 	if a.Kind == NetRequest {
-		return Pattern{Type: ResourceGlob, Pattern: tokenPattern(a)}
+		if p := (Pattern{Type: ResourceGlob, Pattern: tokenPattern(a)}); p.Check() == nil {
+			return p
+		}
 	}
 	return Pattern{Type: ExactResource, Resource: a.Resource}
 }
 
-// tokenPattern is what "always" grants, in the language of resource globs.
+// tokenPattern is what "always" grants. Text that looks like a wildcard is quoted.
 func tokenPattern(a *Action) string {
 	if a.Kind == NetRequest {
 		origin := a.Resource[:len(a.Resource)-len(netPath(a.Resource))]
-		return EscapeGlob(origin) + "/**"
+		return capability.Quote(origin) + "/**"
 	}
-	return EscapeGlob(a.Resource)
+	return capability.Quote(a.Resource)
 }

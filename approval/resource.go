@@ -2,6 +2,7 @@ package approval
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path"
 	"strconv"
@@ -32,6 +33,8 @@ func (a *Action) complete() error {
 		return fmt.Errorf("the resource is not valid UTF-8: %s", Display(a.Resource))
 	case strings.IndexByte(a.Resource, 0) >= 0:
 		return fmt.Errorf("the resource contains NUL: %s", Display(a.Resource))
+	case a.Kind == NetRequest && strings.HasPrefix(a.Resource, prefixes[NetBind]):
+		return fmt.Errorf("resource %s is not of kind %s", Display(a.Resource), a.Kind)
 	case !strings.HasPrefix(a.Resource, prefix) || len(a.Resource) == len(prefix):
 		return fmt.Errorf("a resource of kind %s starts with %s, not %s", a.Kind, prefix, Display(a.Resource))
 	}
@@ -89,16 +92,25 @@ func (a *Action) completeNet() error {
 		return fmt.Errorf("port %d and resource %s differ", a.Port, Display(a.Resource))
 	}
 	a.Host, a.Port = host, port
+	// One spelling: a grant for https://a.test must cover https://A.test:443/ and nothing else.
+	rest := netPath(a.Resource)
+	if rest == "" || rest[0] != '/' {
+		rest = "/" + rest
+	}
+	if port != 0 {
+		host = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	a.Resource = "net:" + strings.ToLower(u.Scheme) + "://" + host + rest
 	return nil
 }
 
-// netPath is what follows host:port in a network resource.
+// netPath is what follows host:port in a network resource, from the first byte that ends an authority.
 func netPath(resource string) string {
 	rest := strings.TrimPrefix(resource, "net:")
 	if i := strings.Index(rest, "://"); i >= 0 {
 		rest = rest[i+3:]
 	}
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		return rest[i:]
 	}
 	return ""

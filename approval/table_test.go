@@ -97,7 +97,7 @@ func (tc row) check(t *testing.T) {
 	a := get("https://api.test:443/v1/chat")
 	a.CostUSD = 5
 	if tc.token != "" {
-		r.mint.add(Mint{Principal: "alice", Capsule: "fs", Kind: NetRequest, Resource: "net:https://api.test:443/**"}, tc.token == "once")
+		r.mint.add(Mint{Principal: "alice", Capsule: "fs", Resource: "net:https://api.test:443/**"}, tc.token == "once")
 	}
 	if tc.allowed {
 		must(t, r.Allowances().Add(ctx, Allowance{ID: "given", Principal: "alice", Capsule: "fs", Scope: ScopeSession,
