@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/capsule/stricttoml"
+	"github.com/unicity-astrid/astrid-go/ipc"
 )
 
 // ReservedEnv is set by the host; a capsule cannot declare it.
@@ -147,26 +149,18 @@ func (c *checker) interceptors() {
 	}
 }
 
-// checkPattern accepts 1 to 8 dot-separated segments, at most 256 bytes, where "*" stands for a whole segment.
+// checkPattern applies the rules of the bus, and two more for what people write: a "*" that is only part of
+// a segment would match nothing but itself, and so would a space.
 func checkPattern(pattern string) error {
-	if len(pattern) > abi.MaxTopic {
-		return fmt.Errorf("topic pattern is longer than %d bytes", abi.MaxTopic)
+	if err := ipc.ValidPattern(pattern); err != nil {
+		return err
 	}
-	segments := strings.Split(pattern, ".")
-	if len(segments) > abi.MaxTopicSegments {
-		return fmt.Errorf("topic pattern %q has more than %d segments", pattern, abi.MaxTopicSegments)
+	if strings.ContainsFunc(pattern, unicode.IsSpace) {
+		return fmt.Errorf("topic pattern %q has a space", pattern)
 	}
-	for _, s := range segments {
-		switch {
-		case s == "":
-			return fmt.Errorf("topic pattern %q has an empty segment", pattern)
-		case s != "*" && strings.Contains(s, "*"):
+	for _, segment := range strings.Split(pattern, ".") {
+		if segment != "*" && strings.Contains(segment, "*") {
 			return fmt.Errorf("topic pattern %q: \"*\" must be a whole segment", pattern)
-		}
-		for _, r := range s {
-			if r <= ' ' || r == 0x7f {
-				return fmt.Errorf("topic pattern %q has a space or control character", pattern)
-			}
 		}
 	}
 	return nil

@@ -5,6 +5,9 @@ import "sort"
 // Suggest returns the candidate that a writer of word most likely meant, or "" when none is near. Letters
 // are compared without regard to case, and '-' and '_' count as the same.
 func Suggest(word string, candidates []string) string {
+	if len(word) > maxWord {
+		return ""
+	}
 	sorted := append([]string(nil), candidates...)
 	sort.Strings(sorted)
 	// One error is forgiven in a short word, a third of the letters in a long one.
@@ -17,6 +20,9 @@ func Suggest(word string, candidates []string) string {
 	}
 	return best
 }
+
+// maxWord bounds the work: no key is this long.
+const maxWord = 64
 
 func fold(s string) string {
 	out := []byte(s)
@@ -33,9 +39,6 @@ func fold(s string) string {
 
 // distance is the Damerau-Levenshtein distance (swapped neighbours count once).
 func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
 	prev2 := make([]int, len(b)+1)
 	prev := make([]int, len(b)+1)
 	cur := make([]int, len(b)+1)
