@@ -52,7 +52,8 @@ func (v *OverlayVfs) Changes(paths ...string) (list []Change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = v.reading("changes", ".", func(string) (err error) {
+	// Alone, because looking into a directory without permission changes its mode for a moment.
+	err = v.changing("changes", ".", func(string) (err error) {
 		list, err = v.changes(sel)
 		return err
 	})
@@ -175,11 +176,11 @@ func lowerEntry(low int, name string) (*stat, error) {
 }
 
 func (w *changeWalk) subdir(up, low int, name, p string, st, old *stat, hidden bool) error {
-	fd, err := openOwnDir(up, name, st)
+	fd, shut, err := openOwnDir(up, name, st)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer shut()
 	lowFd := -1
 	switch {
 	case old == nil:

@@ -26,7 +26,7 @@ func (v *OverlayVfs) Diff(paths ...string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	err = v.reading("diff", ".", func(string) error {
+	err = v.changing("diff", ".", func(string) error {
 		list, err := v.changes(sel)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ func (v *OverlayVfs) discard(sel selection) error {
 			}
 			continue
 		}
-		if err := v.expose(p); err != nil {
+		if err := v.expose(p, true); err != nil {
 			return err
 		}
 		if err := v.discardEntry(p); err != nil {

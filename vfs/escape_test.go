@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -100,7 +99,7 @@ func (tr trap) set(t *testing.T, dir string) {
 	must(t, err)
 	defer unix.Close(fd)
 	// A socket's path is short, so it is bound under a short name and moved.
-	short := filepath.Join(os.TempDir(), fmt.Sprintf("s%d", os.Getpid()))
+	short := filepath.Join(os.TempDir(), tempName())
 	must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: short}))
 	must(t, os.Rename(short, filepath.Join(dir, "sock")))
 }

@@ -129,21 +129,24 @@ func openDirAt(dir int, name string) (int, error) {
 	return openAt(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 }
 
-// openOwnDir opens a directory of the upper layer even where a guest took the permission away, and leaves it as it was when
-// its stat is given.
-func openOwnDir(dir int, name string, st *stat) (int, error) {
-	fd, err := openDirAt(dir, name)
-	if !errors.Is(err, unix.EACCES) {
-		return fd, err
+// openOwnDir opens a directory of the upper layer even where a guest took the permission away. shut closes it and gives it the
+// mode of st again, if st is given.
+func openOwnDir(dir int, name string, st *stat) (fd int, shut func(), err error) {
+	if fd, err = openDirAt(dir, name); err == nil {
+		return fd, func() { unix.Close(fd) }, nil
 	}
-	if chmodAt(dir, name, 0o700) != nil {
-		return fd, err
+	if !errors.Is(err, unix.EACCES) || chmodAt(dir, name, 0o700) != nil {
+		return -1, nil, err
 	}
-	fd, err = openDirAt(dir, name)
-	if err == nil && st != nil {
-		err = unix.Fchmod(fd, unixMode(st.mode))
+	if fd, err = openDirAt(dir, name); err != nil {
+		return -1, nil, err
 	}
-	return fd, err
+	return fd, func() {
+		if st != nil {
+			unix.Fchmod(fd, unixMode(st.mode))
+		}
+		unix.Close(fd)
+	}, nil
 }
 
 // openFileAt opens a regular file.
@@ -238,14 +241,14 @@ func removeTree(dir int, name string) error {
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	fd, derr := openOwnDir(dir, name, nil)
+	fd, shut, derr := openOwnDir(dir, name, nil)
 	if derr != nil {
 		if notDir(derr) {
 			return err
 		}
 		return derr
 	}
-	defer unix.Close(fd)
+	defer shut()
 	unix.Fchmod(fd, 0o700) // entries of a read-only directory cannot be deleted
 	names, err := namesAt(fd)
 	for _, n := range names {

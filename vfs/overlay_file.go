@@ -162,7 +162,7 @@ func (v *OverlayVfs) countBytes() (int64, error) {
 			case st.isFile():
 				sum += st.size
 			case st.isDir():
-				fd, err := openOwnDir(dir, n, st)
+				fd, shut, err := openOwnDir(dir, n, st)
 				if isMissing(err) {
 					continue
 				}
@@ -170,7 +170,7 @@ func (v *OverlayVfs) countBytes() (int64, error) {
 					return err
 				}
 				err = count(fd)
-				unix.Close(fd)
+				shut()
 				if err != nil {
 					return err
 				}

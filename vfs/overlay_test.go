@@ -90,6 +90,7 @@ func TestQuota(t *testing.T) {
 	if fi, err := v.Stat("dark"); err != nil || fi.Mode().Perm() != 0 {
 		t.Errorf("counting changed the mode: %v %v", fi.Mode(), err)
 	}
+	must(t, v.RemoveAll("dark"))
 }
 
 func TestHandleLimit(t *testing.T) {

@@ -13,7 +13,7 @@ func (v *OverlayVfs) settle(paths []string) error {
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
 	for _, p := range slices.Backward(paths) { // from the leaves
-		if err := v.expose(p); err != nil {
+		if err := v.expose(p, false); err != nil {
 			return err
 		}
 		if err := v.prune(p); err != nil {
@@ -30,7 +30,8 @@ func (v *OverlayVfs) settle(paths []string) error {
 	return v.refresh(touched)
 }
 
-// refresh makes the records of paths agree with what the upper layer still covers.
+// refresh makes the records of paths agree with what the upper layer still covers. Where the two layers differ the commit left
+// the path alone, and the old record is what tells the next one of the conflict.
 func (v *OverlayVfs) refresh(paths map[string]bool) error {
 	var gone []string
 	var now []baseRecord
@@ -43,12 +44,15 @@ func (v *OverlayVfs) refresh(paths map[string]bool) error {
 			gone = append(gone, p)
 			continue
 		}
-		st, err := v.lowerStat(p)
+		st, same, err := v.sameInBoth(p, up)
 		if err != nil {
 			return err
 		}
+		if !same {
+			continue
+		}
 		r := makeRecord(p, st)
-		if st != nil && st.isLink() {
+		if st.isLink() {
 			if r.Link, err = v.lowerLink(p); err != nil {
 				return err
 			}
@@ -61,9 +65,30 @@ func (v *OverlayVfs) refresh(paths map[string]bool) error {
 	return v.base.drop(gone...)
 }
 
-// expose lets the workspace show through the directories above p, without changing the view: a whiteout or opaque directory
-// above becomes a plain directory with a whiteout for each entry it hid.
-func (v *OverlayVfs) expose(p string) error {
+// sameInBoth compares the layers at a path where the upper one has an entry. Directories are the same as such.
+func (v *OverlayVfs) sameInBoth(p string, up *stat) (low *stat, same bool, err error) {
+	low, err = v.lowerStat(p)
+	if err != nil || low == nil || up.isDir() || low.isDir() {
+		return low, err == nil && low != nil && up.isDir() && low.isDir(), err
+	}
+	upDir, err := descend(v.up, path.Dir(p))
+	if err != nil {
+		return nil, false, err
+	}
+	defer unix.Close(upDir)
+	lowDir, err := descend(v.low, path.Dir(p))
+	if err != nil {
+		return nil, false, err
+	}
+	defer unix.Close(lowDir)
+	same, err = sameEntry(upDir, up, lowDir, low, path.Base(p))
+	return low, same, err
+}
+
+// expose lets the workspace show through the directories above p, without changing the view: an opaque directory above becomes
+// a plain one with a whiteout for each entry it hid. With deleted, so does a directory that the overlay deleted, which then is
+// back, empty.
+func (v *OverlayVfs) expose(p string, deleted bool) error {
 	at := "."
 	parts := strings.Split(p, "/")
 	for _, part := range parts[:len(parts)-1] {
@@ -72,7 +97,7 @@ func (v *OverlayVfs) expose(p string) error {
 		if err != nil {
 			return ignoreGone(err)
 		}
-		more, err := v.exposeDir(up, at)
+		more, err := v.exposeDir(up, at, deleted)
 		unix.Close(up)
 		if err != nil || !more {
 			return err
@@ -82,7 +107,7 @@ func (v *OverlayVfs) expose(p string) error {
 }
 
 // exposeDir does expose for one directory whose upper parent is open. more is false when nothing below can hide anything.
-func (v *OverlayVfs) exposeDir(up int, p string) (more bool, err error) {
+func (v *OverlayVfs) exposeDir(up int, p string, deleted bool) (more bool, err error) {
 	name := path.Base(p)
 	st, err := statAt(up, name)
 	if err != nil {
@@ -93,7 +118,7 @@ func (v *OverlayVfs) exposeDir(up int, p string) (more bool, err error) {
 		return err == nil && st.isDir(), err
 	}
 	white := v.isWhiteout(up, name, st)
-	if !white && !st.isDir() {
+	if white && !deleted || !white && !st.isDir() {
 		return false, nil
 	}
 	if white {
@@ -108,11 +133,11 @@ func (v *OverlayVfs) exposeDir(up int, p string) (more bool, err error) {
 		unix.Close(fd)
 		st = low
 	}
-	fd, err := openOwnDir(up, name, st)
+	fd, shut, err := openOwnDir(up, name, st)
 	if err != nil {
 		return false, err
 	}
-	defer unix.Close(fd)
+	defer shut()
 	if v.isOpaque(fd) {
 		err = v.clearOpaque(fd, p)
 	}
@@ -148,9 +173,10 @@ func (v *OverlayVfs) clearOpaque(up int, p string) error {
 			err = v.whiteout(path.Join(p, name))
 		case err == nil && st.isDir() && old.isDir():
 			var fd int
-			if fd, err = openOwnDir(up, name, st); err == nil {
+			var shut func()
+			if fd, shut, err = openOwnDir(up, name, st); err == nil {
 				err = v.setOpaque(fd, true)
-				unix.Close(fd)
+				shut()
 			}
 		}
 		if err != nil {
@@ -228,11 +254,11 @@ func (v *OverlayVfs) pruneDir(up int, p string, st, old *stat) (bool, error) {
 	if !old.isDir() {
 		return false, nil
 	}
-	fd, err := openOwnDir(up, path.Base(p), st)
+	fd, shut, err := openOwnDir(up, path.Base(p), st)
 	if err != nil {
 		return false, err
 	}
-	defer unix.Close(fd)
+	defer shut()
 	if v.isOpaque(fd) {
 		if err := v.clearOpaque(fd, p); err != nil {
 			return false, err
