@@ -3,7 +3,7 @@
 //
 //	$H                         $ASTRID_HOME, or $HOME/.astrid; all directories 0700
 //	  etc/                     layout-version, config.toml, servers.toml, hooks/
-//	  var/                     state.db, cache/ (compiled code), update-check.json
+//	  var/                     state.db, cache/ (compiled code), audit/ (heads of the chains), update-check.json
 //	  run/                     system.sock, system.token, system.ready, daemon.lock
 //	  log/                     astrid.YYYY-MM-DD.log
 //	  keys/                    runtime.key

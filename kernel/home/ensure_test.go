@@ -21,7 +21,7 @@ func TestEnsure(t *testing.T) {
 	h := tempHome(t)
 	for round := range 2 { // the second finds everything
 		must(t, h.Ensure())
-		for _, dir := range []string{"", "etc", "etc/hooks", "var", "var/cache", "run", "log", "keys", "bin", "wit", "home"} {
+		for _, dir := range []string{"", "etc", "etc/hooks", "var", "var/cache", "var/audit", "run", "log", "keys", "bin", "wit", "home"} {
 			wantPerm(t, filepath.Join(h.Root(), dir), 0o700)
 		}
 		if v, err := os.ReadFile(h.LayoutVersionFile()); err != nil || string(v) != "1" {

@@ -36,6 +36,9 @@ func (h Home) StateDB() string { return h.join("var", "state.db") }
 // CacheDir holds compiled code. Whoever can write here can run code in the daemon: it is 0700 like the rest.
 func (h Home) CacheDir() string { return h.join("var", "cache") }
 
+// AuditAnchorDir holds the heads of the audit chains, away from the chains themselves, so that cutting one shows.
+func (h Home) AuditAnchorDir() string { return h.join("var", "audit") }
+
 // UpdateCheckFile remembers the last look for a new release.
 func (h Home) UpdateCheckFile() string { return h.join("var", "update-check.json") }
 
@@ -74,5 +77,5 @@ func (h Home) HistoryFile() string { return h.join("history") }
 
 // dirs are the directories that Ensure makes, parents first.
 func (h Home) dirs() []string {
-	return []string{h.Etc(), h.HooksDir(), h.Var(), h.CacheDir(), h.Run(), h.LogDir(), h.KeysDir(), h.BinDir(), h.WitDir(), h.PrincipalsDir()}
+	return []string{h.Etc(), h.HooksDir(), h.Var(), h.CacheDir(), h.AuditAnchorDir(), h.Run(), h.LogDir(), h.KeysDir(), h.BinDir(), h.WitDir(), h.PrincipalsDir()}
 }

@@ -63,6 +63,7 @@ func TestPaths(t *testing.T) {
 		h.LayoutVersionFile(): "/h/etc/layout-version",
 		h.StateDB():           "/h/var/state.db",
 		h.CacheDir():          "/h/var/cache",
+		h.AuditAnchorDir():    "/h/var/audit",
 		h.UpdateCheckFile():   "/h/var/update-check.json",
 		sock:                  "/h/run/system.sock",
 		h.TokenFile():         "/h/run/system.token",
