@@ -3,9 +3,11 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/fs"
+	"github.com/unicity-astrid/astrid-go/sdk/kv"
 )
 
 type echoArgs struct {
@@ -23,8 +25,20 @@ func init() {
 		b, err := fs.ReadFile(a.Path)
 		return string(b), err
 	})
+	sdk.Tool("repeat", "says it often", func(_ *sdk.Context, a echoArgs) (string, error) {
+		return strings.Repeat(a.Text, *a.Times), nil
+	})
+	sdk.Interceptor("hundred", func(*sdk.Context, []byte) (sdk.Verdict, error) {
+		for range 100 {
+			if _, err := kv.Get("key"); err != nil {
+				return sdk.Verdict{}, err
+			}
+		}
+		return sdk.Continue(), nil
+	})
 	sdk.Interceptor("nothing", func(*sdk.Context, []byte) (sdk.Verdict, error) { return sdk.Continue(), nil })
 	sdk.Interceptor("rewrite", func(_ *sdk.Context, p []byte) (sdk.Verdict, error) { return sdk.Rewrite(p), nil })
+	sdk.OnUpgrade(func(_ *sdk.Context, prev string) error { return kv.Set("before", []byte(prev)) })
 	sdk.OnInstall(func(*sdk.Context) error { return errors.New("not here") })
 }
 
