@@ -1,0 +1,20 @@
+// Package wasm runs capsules as WebAssembly guests under wazero.
+//
+// One [Runtime] serves all capsules of a daemon: it holds the compiler, the compile
+// cache and the host modules. [Runtime.Load] verifies, meters and compiles one binary
+// into an [Engine]; the engine makes instances, each of which runs one call at a time.
+//
+// # Interruption
+//
+// A guest is ended by its context, wherever it is. Compiled guest code calls the yield
+// function at least every millisecond (package meter); yield panics when the context of
+// the call is done, and the panic ends the guest call. A guest that is blocked in a host
+// function or in a WASI sleep returns from it for the same reason. An instance whose call
+// ended with a trap, or was ended, is dead: its memory may be half-updated.
+//
+// # Limits
+//
+// Memory of an instance: abi.MaxMemoryPages, the initial size included. Time of a call:
+// abi.CallDeadline, of a lifecycle call abi.LifecycleDeadline, of a run loop none. Time of
+// the start function and _initialize: [InitDeadline].
+package wasm

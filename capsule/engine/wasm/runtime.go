@@ -1,0 +1,107 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/host"
+)
+
+// InitDeadline bounds the start function and _initialize of an instance.
+const InitDeadline = 30 * time.Second
+
+// Options configures a [Runtime].
+type Options struct {
+	// CacheDir keeps rewritten and compiled modules between runs; empty keeps nothing.
+	// Whoever can write to it can run native code in the daemon, so it is made with
+	// mode 0700 and refused when others can write to it.
+	CacheDir string
+	// CallDeadline bounds one call; default abi.CallDeadline.
+	CallDeadline time.Duration
+}
+
+// Runtime compiles and runs capsules.
+type Runtime struct {
+	rt    wazero.Runtime
+	cache wazero.CompilationCache
+	host  *host.Host
+	opts  Options
+}
+
+// NewRuntime prepares the compiler and links the host modules.
+func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) {
+	if o.CallDeadline <= 0 {
+		o.CallDeadline = abi.CallDeadline
+	}
+	r := &Runtime{host: h, opts: o}
+	cfg := wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2).
+		WithMemoryLimitPages(abi.MaxMemoryPages)
+	if o.CacheDir != "" {
+		if err := checkCacheDir(o.CacheDir); err != nil {
+			return nil, err
+		}
+		cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(o.CacheDir, "native"))
+		if err != nil {
+			return nil, fmt.Errorf("compile cache: %w", err)
+		}
+		r.cache = cache
+		cfg = cfg.WithCompilationCache(cache)
+	}
+	r.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
+		return nil, errors.Join(fmt.Errorf("link WASI: %w", err), r.Close(ctx))
+	}
+	if err := h.LinkNative(ctx, r.rt, yield); err != nil {
+		return nil, errors.Join(fmt.Errorf("link host functions: %w", err), r.Close(ctx))
+	}
+	return r, nil
+}
+
+// Close ends everything the runtime holds. Instances must be closed before.
+func (r *Runtime) Close(ctx context.Context) error {
+	err := r.rt.Close(ctx)
+	if r.cache != nil {
+		err = errors.Join(err, r.cache.Close(ctx))
+	}
+	return err
+}
+
+func checkCacheDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("compile cache: %w", err)
+	}
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("compile cache: %w", err)
+	}
+	if fi.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("compile cache %s: mode is %v, others could plant code there: run chmod 700 on it", dir, fi.Mode().Perm())
+	}
+	return nil
+}
+
+// ended is what yield panics with; it carries why the call's context is done.
+type ended struct{ cause error }
+
+func (e *ended) Error() string { return "guest ended: " + e.cause.Error() }
+func (e *ended) Unwrap() error { return e.cause }
+
+// yield is called by metered guest code at least every millisecond.
+func yield(ctx context.Context) {
+	if ctx.Err() != nil {
+		panic(&ended{context.Cause(ctx)})
+	}
+	// Guest code cannot be preempted: this is where the collector and others get their turn.
+	runtime.Gosched()
+}

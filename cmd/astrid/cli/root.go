@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// Version of the command line and the daemon.
+const Version = "0.5.0"
+
+// System is the world around a command, so that tests can run commands in-process.
+type System struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) (string, bool)
+	Getwd  func() (string, error)
+	// IsTerminal tells whether Stdin, Stdout or Stderr is a terminal.
+	IsTerminal func(stream any) bool
+}
+
+// OS is the world of a real process.
+func OS() System {
+	return System{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.LookupEnv, Getwd: os.Getwd,
+		IsTerminal: func(s any) bool {
+			f, ok := s.(*os.File)
+			return ok && term.IsTerminal(int(f.Fd()))
+		},
+	}
+}
+
+// Main runs one command line and returns its exit code.
+func Main(args []string, sys System) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd := newRoot(sys)
+	cmd.SetArgs(args)
+	cmd.SetIn(sys.Stdin)
+	cmd.SetOut(sys.Stdout)
+	cmd.SetErr(sys.Stderr)
+	err := cmd.ExecuteContext(ctx)
+	var e *exitError
+	if err != nil && !(errors.As(err, &e) && e.err == nil) {
+		fmt.Fprintf(sys.Stderr, "astrid: %s\n", strings.TrimRight(err.Error(), "\n"))
+	}
+	if err != nil && ctx.Err() != nil {
+		return ExitInterrupted
+	}
+	return codeOf(err)
+}
+
+func newRoot(sys System) *cobra.Command {
+	o := &headlessOptions{sys: sys}
+	root := &cobra.Command{
+		Use:   "astrid [-p PROMPT]",
+		Short: "Run AI agents in sandboxed capsules behind one security gate",
+		Long: `Astrid runs AI agents the way an operating system runs processes: every capsule is
+sandboxed, and each of its calls is decided and recorded by one gate.
+
+With -p, or with a prompt on standard input, astrid answers one prompt and exits.
+Standard output carries the answer and nothing else.`,
+		Version:       Version,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.promptSet = cmd.Flags().Changed("prompt")
+			return runHeadless(cmd.Context(), o)
+		},
+	}
+	root.SetVersionTemplate("astrid {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fail(ExitUsage, "%w; see %s --help", err, cmd.CommandPath())
+	})
+	f := root.Flags()
+	f.StringVarP(&o.prompt, "prompt", "p", "", "answer `TEXT` and exit; standard input, if it is not a terminal, is put before it")
+	f.StringVar(&o.session, "session", "", "continue the session with this `NAME` or id, or start it")
+	f.BoolVar(&o.printSession, "print-session", false, "print the session's id as the last line on standard error")
+	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
+	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
+	root.AddCommand(newInit(sys), newStart(sys), newStatus(sys), newStop(sys))
+	usageErrors(root)
+	return root
+}
+
+// usageErrors gives errors about arguments their exit code, on every command.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fail(ExitUsage, "%w; see %s --help", err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		usageErrors(c)
+	}
+}
+
+// openHome finds and makes the home directory.
+func (s System) openHome() (home.Home, error) {
+	h, err := home.Resolve(s.Getenv)
+	if err != nil {
+		return home.Home{}, err
+	}
+	return h, h.Ensure()
+}
+
+func (s System) notef(format string, args ...any) {
+	fmt.Fprintf(s.Stderr, "astrid: "+format+"\n", args...)
+}

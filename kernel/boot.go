@@ -1,0 +1,191 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
+	"github.com/unicity-astrid/astrid-go/ipc"
+	"github.com/unicity-astrid/astrid-go/kernel/config"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/storage"
+	"github.com/unicity-astrid/astrid-go/kernel/telemetry"
+)
+
+// overlayQuota bounds what one session may write, in bytes.
+const overlayQuota = 4 << 30
+
+// Boot starts a daemon. When it fails, everything it had started is stopped again.
+// home.ErrLocked is wrapped when another daemon serves the home.
+func Boot(ctx context.Context, o Options) (*Kernel, error) {
+	o.setDefaults()
+	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), engines: make(map[string]*wasm.Engine), stop: make(chan string, 1), ready: make(chan struct{})}
+	k.ctx, k.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := k.boot(ctx); err != nil {
+		return nil, errors.Join(err, k.Shutdown("boot failed"))
+	}
+	return k, nil
+}
+
+func (k *Kernel) boot(ctx context.Context) error {
+	o := &k.opts
+	if err := k.workspace(); err != nil {
+		return err
+	}
+	if err := o.Home.Ensure(); err != nil {
+		return err
+	}
+	var err error
+	if k.lock, err = home.AcquireLock(o.Home.LockFile()); err != nil {
+		return err
+	}
+	if o.Config == nil {
+		if o.Config, err = config.Load(config.Options{}); err != nil {
+			return err
+		}
+	}
+	p, err := o.Home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return err
+	}
+	if err := p.Ensure(); err != nil {
+		return err
+	}
+	spec := o.Config.Storage
+	if spec == "" {
+		spec = "bolt:" + o.Home.StateDB()
+	}
+	if k.store, err = storage.Open(ctx, spec); err != nil {
+		return err
+	}
+	k.spaces.store = k.store
+	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
+	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota)
+	if k.gate, err = openGate(ctx, o.Home, k.store, *o); err != nil {
+		return err
+	}
+	k.bus = ipc.NewBus(ipc.BusOptions{Now: k.now})
+	k.registry = capsule.NewRegistry()
+	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})
+	k.host = host.New(host.Services{
+		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Files: k.files, Log: k, Directory: k, Now: k.now,
+	})
+	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline})
+	if err != nil {
+		return err
+	}
+	if err := k.serve(); err != nil {
+		return err
+	}
+	k.tasks.Go(func() { k.watchdog(k.ctx) })
+	if err := k.loadAll(ctx); err != nil {
+		return err
+	}
+	k.bootTook = k.now().Sub(k.started)
+	close(k.ready)
+	if err := o.Home.MarkReady(); err != nil {
+		return err
+	}
+	if o.Ephemeral {
+		k.tasks.Go(func() { k.leaveWhenIdle(k.ctx) })
+	}
+	slog.Info("Ready", "pid", k.pid, "workspace", o.Workspace, "took", k.bootTook)
+	// Booting decodes and compiles whole modules; what that left behind is not needed any more.
+	runtime.GC()
+	return nil
+}
+
+func (k *Kernel) workspace() error {
+	w := &k.opts.Workspace
+	if !filepath.IsAbs(*w) {
+		return fmt.Errorf("workspace %q must be an absolute path", *w)
+	}
+	real, err := filepath.EvalSymlinks(*w)
+	if err != nil {
+		return fmt.Errorf("workspace: %w", err)
+	}
+	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
+		return fmt.Errorf("workspace %s is not a directory", *w)
+	}
+	*w = real
+	return nil
+}
+
+// serve binds the socket and starts to accept. What was left by a killed daemon is replaced.
+func (k *Kernel) serve() error {
+	h := k.opts.Home
+	if err := h.ClearReady(); err != nil {
+		return err
+	}
+	path, err := h.ListenPath(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(path)
+	if err != nil {
+		return err
+	}
+	token := home.NewToken()
+	k.server = newServer(k, ln, token)
+	if err := home.WriteToken(h.TokenFile(), token); err != nil {
+		return err
+	}
+	k.tasks.Go(func() { k.server.serve(k.ctx) })
+	return nil
+}
+
+// Shutdown ends everything in the reverse order of boot. It works on a half-booted kernel.
+func (k *Kernel) Shutdown(reason string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	var errs []error
+	if k.server != nil {
+		errs = append(errs, k.opts.Home.ClearReady(), k.server.close())
+	}
+	k.cancel(fmt.Errorf("daemon is shutting down: %s", reason))
+	k.tasks.Wait()
+	if k.registry != nil {
+		for _, c := range k.registry.List() {
+			errs = append(errs, c.Stop(ctx))
+		}
+	}
+	if k.bus != nil {
+		k.bus.Close()
+	}
+	if k.runtime != nil {
+		errs = append(errs, k.runtime.Close(ctx))
+	}
+	if k.gate != nil {
+		errs = append(errs, k.gate.Close())
+	}
+	if k.files != nil {
+		errs = append(errs, k.files.Close())
+	}
+	if k.logs != nil {
+		errs = append(errs, k.logs.Close())
+	}
+	if k.store != nil {
+		errs = append(errs, k.store.Close())
+	}
+	if k.server != nil {
+		errs = append(errs, k.opts.Home.RemoveSocket(), remove(k.opts.Home.TokenFile()))
+	}
+	if k.lock != nil {
+		errs = append(errs, k.lock.Release())
+	}
+	return errors.Join(errs...)
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

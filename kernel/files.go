@@ -1,0 +1,226 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/storage"
+	"github.com/unicity-astrid/astrid-go/vfs"
+)
+
+// defaultSession names the overlay of calls that belong to no session.
+const defaultSession = "default"
+
+// files gives calls their file trees: one overlay for each principal and session over the
+// session's workspace, and the principal's home and tmp directories. It implements host.Files.
+type files struct {
+	home      home.Home
+	store     storage.Engine
+	workspace string // of sessions that named none
+	quota     int64  // bytes of one overlay's upper layer
+
+	mu       sync.Mutex
+	overlays map[sessionKey]*overlay
+	trees    map[string]*vfs.HostVfs // home and tmp, by path
+}
+
+type sessionKey struct{ principal, session string }
+
+// overlay is opened once, by the first call that needs it; others wait for that.
+type overlay struct {
+	once sync.Once
+	fs   *vfs.OverlayVfs
+	err  error
+}
+
+// sessionRecord is what is kept of a session: where it works.
+type sessionRecord struct {
+	Workspace string `json:"workspace"`
+}
+
+func newFiles(h home.Home, store storage.Engine, workspace string, quota int64) *files {
+	return &files{
+		home: h, store: store, workspace: workspace, quota: quota,
+		overlays: make(map[sessionKey]*overlay), trees: make(map[string]*vfs.HostVfs),
+	}
+}
+
+func sessionRecordKey(principal, session string) string {
+	return "kernel/session/" + principal + "/" + session
+}
+
+// bind ties a session to the workspace it was first used in, durably. Later uses from
+// elsewhere keep the first: a session's history and its overlay belong to one tree.
+func (f *files) bind(ctx context.Context, principal, session, workspace string) error {
+	if workspace == "" || session == "" {
+		return nil
+	}
+	if !filepath.IsAbs(workspace) {
+		return fmt.Errorf("workspace %q must be an absolute path", workspace)
+	}
+	key := sessionRecordKey(principal, session)
+	if _, err := f.store.Get(ctx, key); !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(workspace)
+	if err != nil {
+		return fmt.Errorf("workspace: %w", err)
+	}
+	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
+		return fmt.Errorf("workspace %s is not a directory", workspace)
+	}
+	b, err := json.Marshal(sessionRecord{Workspace: real})
+	if err != nil {
+		return err
+	}
+	if err := f.store.CompareAndSwap(ctx, key, nil, b); !errors.Is(err, storage.ErrConflict) {
+		return err
+	}
+	return nil // another client of the session was first
+}
+
+// workspaceOf returns the directory a session works in.
+func (f *files) workspaceOf(ctx context.Context, principal, session string) (string, error) {
+	b, err := f.store.Get(ctx, sessionRecordKey(principal, session))
+	if errors.Is(err, storage.ErrNotFound) {
+		return f.workspace, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var rec sessionRecord
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return "", fmt.Errorf("record of session %q: %w", session, err)
+	}
+	return rec.Workspace, nil
+}
+
+// Workspace returns the session's overlay.
+func (f *files) Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) {
+	if session == "" {
+		session = defaultSession
+	}
+	key := sessionKey{principal, session}
+	f.mu.Lock()
+	o := f.overlays[key]
+	if o == nil {
+		o = new(overlay)
+		f.overlays[key] = o
+	}
+	f.mu.Unlock()
+	o.once.Do(func() { o.fs, o.err = f.open(context.WithoutCancel(ctx), principal, session) })
+	if o.err != nil {
+		f.mu.Lock()
+		if f.overlays[key] == o { // let a later call try again
+			delete(f.overlays, key)
+		}
+		f.mu.Unlock()
+		return nil, o.err
+	}
+	return o.fs, nil
+}
+
+func (f *files) open(ctx context.Context, principal, session string) (*vfs.OverlayVfs, error) {
+	workspace, err := f.workspaceOf(ctx, principal, session)
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.home.Principal(principal)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.Overlay(session)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	o, err := vfs.NewOverlay(workspace, filepath.Join(dir, "upper"), vfs.OverlayOptions{StateDir: filepath.Join(dir, "state"), Quota: f.quota})
+	if err != nil {
+		return nil, fmt.Errorf("workspace of session %q: %w", session, err)
+	}
+	return o, nil
+}
+
+// Home returns the tree of home://.
+func (f *files) Home(_ context.Context, principal string) (vfs.Vfs, error) {
+	p, err := f.home.Principal(principal)
+	if err != nil {
+		return nil, err
+	}
+	return f.tree(p.Root(), "home://")
+}
+
+// Tmp returns the tree of /tmp.
+func (f *files) Tmp(_ context.Context, principal string) (vfs.Vfs, error) {
+	p, err := f.home.Principal(principal)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(p.TmpDir(), 0o700); err != nil {
+		return nil, err
+	}
+	return f.tree(p.TmpDir(), "/tmp")
+}
+
+func (f *files) tree(dir, scheme string) (vfs.Vfs, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.trees[dir]; t != nil {
+		return t, nil
+	}
+	t, err := vfs.NewHost(dir, vfs.HostOptions{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, abi.Errorf(abi.CodeNotFound, "%s is not available: the principal has no home directory", scheme)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.trees[dir] = t
+	return t, nil
+}
+
+// Close releases all trees. An overlay in which nothing was written leaves nothing behind.
+func (f *files) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for key, o := range f.overlays {
+		o.once.Do(func() { o.err = fs.ErrClosed }) // one that was never opened stays closed
+		if o.fs == nil {
+			continue
+		}
+		changes, err := o.fs.Changes()
+		errs = append(errs, err, o.fs.Close())
+		if err == nil && len(changes) == 0 {
+			errs = append(errs, f.forget(key))
+		}
+	}
+	for _, t := range f.trees {
+		errs = append(errs, t.Close())
+	}
+	f.overlays, f.trees = map[sessionKey]*overlay{}, map[string]*vfs.HostVfs{}
+	return errors.Join(errs...)
+}
+
+// forget removes an empty overlay's directories.
+func (f *files) forget(key sessionKey) error {
+	p, err := f.home.Principal(key.principal)
+	if err != nil {
+		return err
+	}
+	dir, err := p.Overlay(key.session)
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}

@@ -1,0 +1,114 @@
+package kernel
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
+	"github.com/unicity-astrid/astrid-go/ipc"
+	"github.com/unicity-astrid/astrid-go/kernel/config"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/storage"
+	"github.com/unicity-astrid/astrid-go/kernel/telemetry"
+)
+
+// kernelSourceID is the source_id of the kernel's own messages: the system session.
+const kernelSourceID = "00000000-0000-0000-0000-000000000000"
+
+// shutdownTimeout bounds the end of all capsules together.
+const shutdownTimeout = 20 * time.Second
+
+// Options configures a daemon.
+type Options struct {
+	Home      home.Home
+	Workspace string         // absolute directory of sessions that name none
+	Config    *config.Config // nil: as config.Load reads it
+	Ephemeral bool           // leave when the last client left
+	Version   string
+	Now       func() time.Time // default time.Now
+
+	// IdleTimeout is how long an ephemeral daemon without clients stays; default 30 s.
+	IdleTimeout time.Duration
+}
+
+// Kernel is a booted daemon.
+type Kernel struct {
+	opts    Options
+	now     func() time.Time
+	pid     int
+	started time.Time
+
+	bootTook time.Duration
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+
+	lock       *home.Lock
+	store      storage.Engine
+	gate       *gate
+	bus        *ipc.Bus
+	files      *files
+	spaces     spaces
+	logs       *telemetry.CapsuleLogs
+	host       *host.Host
+	runtime    *wasm.Runtime
+	registry   *capsule.Registry
+	dispatcher *capsule.Dispatcher
+	server     *server
+
+	loadMu  sync.Mutex
+	mu      sync.Mutex
+	refused []refusal               // capsules that were not loaded
+	engines map[string]*wasm.Engine // by capsule id
+	ready   chan struct{}           // closed when the capsules are loaded
+	stop    chan string             // a client's wish to shut down
+	tasks   sync.WaitGroup          // background goroutines
+}
+
+// refusal is a capsule that was found but not loaded.
+type refusal struct {
+	name, version, dir, reason string
+}
+
+// Run boots a daemon, serves until ctx is done or a client asks it to stop, and shuts down.
+// ready is called when clients are served; it may be nil.
+func Run(ctx context.Context, o Options, ready func(*Kernel)) error {
+	k, err := Boot(ctx, o)
+	if err != nil {
+		return err
+	}
+	if ready != nil {
+		ready(k)
+	}
+	reason := "signal"
+	select {
+	case <-ctx.Done():
+	case reason = <-k.stop:
+	}
+	slog.Info("Shutting down", "reason", reason)
+	return k.Shutdown(reason)
+}
+
+// requestShutdown makes Run return. It works during boot too: the wish is kept.
+func (k *Kernel) requestShutdown(reason string) {
+	select {
+	case k.stop <- reason:
+	default: // one is waiting already
+	}
+}
+
+func (o *Options) setDefaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 30 * time.Second
+	}
+	if o.Workspace == "" {
+		o.Workspace, _ = os.Getwd() // Boot refuses an empty one
+	}
+}

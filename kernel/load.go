@@ -1,0 +1,216 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	capstore "github.com/unicity-astrid/astrid-go/capsule/store"
+	"github.com/unicity-astrid/astrid-go/ipc"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// loadAll loads every installed capsule that is not loaded yet, in the order of imports.
+// What cannot be loaded is recorded; the error is about the scan itself.
+func (k *Kernel) loadAll(ctx context.Context) error {
+	k.loadMu.Lock()
+	defer k.loadMu.Unlock()
+	p, err := k.opts.Home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return err
+	}
+	found := capsule.Discover(p.CapsulesDir())
+	plan := capsule.Resolve(found.Manifests)
+	var refused []refusal
+	for _, problem := range found.Problems {
+		refused = append(refused, refusal{name: filepath.Base(problem.Dir), dir: problem.Dir, reason: problem.Err.Error()})
+	}
+	for _, r := range plan.Refused {
+		refused = append(refused, refusal{r.Manifest.ID(), r.Manifest.Package.Version.String(), r.Manifest.Dir, r.Reason})
+	}
+	refused = append(refused, k.loadOrdered(ctx, plan.Order)...)
+	for _, r := range refused {
+		slog.Warn("Capsule not loaded", "capsule", r.name, "dir", r.dir, "reason", r.reason)
+	}
+	k.mu.Lock()
+	k.refused = refused
+	k.mu.Unlock()
+	ready, err := ipc.RawJSON(map[string]string{"status": "ready"})
+	if err != nil {
+		return err
+	}
+	return k.publish(ctx, abi.TopicCapsulesLoaded, ready)
+}
+
+// loadOrdered compiles capsules side by side, which is most of the work, and registers
+// them one by one in order, each only if what it imports is there.
+func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []refusal {
+	type result struct {
+		c   *capsule.Capsule
+		err error
+	}
+	results := make([]result, len(order))
+	g := new(errgroup.Group)
+	g.SetLimit(4)
+	for i, m := range order {
+		if k.registry.Get(m.ID()) != nil {
+			continue
+		}
+		g.Go(func() error {
+			c, err := k.loadOne(ctx, m)
+			results[i] = result{c, err}
+			return nil
+		})
+	}
+	_ = g.Wait() // failures are per capsule
+	var refused []refusal
+	failed := make(map[string]bool)
+	for i, m := range order {
+		r := results[i]
+		if r.c == nil && r.err == nil {
+			continue // loaded earlier
+		}
+		err := r.err
+		if missing := missingImport(m, order, failed); err == nil && missing != "" {
+			err = errors.Join(fmt.Errorf("it imports %s, whose only exporter was not loaded", missing), r.c.Stop(ctx))
+		}
+		if err == nil {
+			err = k.registry.Add(r.c)
+		}
+		if err == nil {
+			err = r.c.Start(k.ctx)
+			if err != nil {
+				k.registry.Remove(m.ID())
+			}
+		}
+		if err != nil {
+			failed[m.ID()] = true
+			refused = append(refused, refusal{m.ID(), m.Package.Version.String(), m.Dir, err.Error()})
+		}
+	}
+	return refused
+}
+
+// missingImport names a required import of m that only failed capsules export.
+func missingImport(m *capsule.Manifest, order []*capsule.Manifest, failed map[string]bool) string {
+	for _, imp := range m.Imports {
+		if imp.Optional {
+			continue
+		}
+		if !slices.ContainsFunc(order, func(o *capsule.Manifest) bool {
+			return !failed[o.ID()] && slices.ContainsFunc(o.Exports, func(e capsule.Export) bool { return e.Satisfies(imp) })
+		}) {
+			return imp.Interface.String()
+		}
+	}
+	return ""
+}
+
+// loadOne verifies, compiles and prepares one capsule. It is ready for Start.
+func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Capsule, error) {
+	p, err := k.opts.Home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := capsule.LoadMeta(m.Dir)
+	if err != nil {
+		return nil, err
+	}
+	env, err := k.env(p, m)
+	if err != nil {
+		return nil, err
+	}
+	if m.Main() == nil {
+		return nil, fmt.Errorf("it has no [[component]]: only WASM capsules can run")
+	}
+	binary, err := capstore.VerifyBinary(m.Dir, m, meta, k.opts.Home.BinDir())
+	if err != nil {
+		return nil, err
+	}
+	bounds, err := boundsOf(m, env)
+	if err != nil {
+		return nil, err
+	}
+	hc := &host.Capsule{
+		ID: m.ID(), SourceID: uuid.NewString(), Principal: home.DefaultPrincipal,
+		Bounds: bounds, Config: env,
+	}
+	for _, ic := range m.Interceptors {
+		hc.Interceptors = append(hc.Interceptors, host.AutoSubscription{Topic: ic.Event, Action: ic.Action})
+	}
+	engine, err := k.runtime.Load(ctx, hc, binary)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	k.engines[m.ID()] = engine
+	k.mu.Unlock()
+	return capsule.New(m, engine, capsule.Options{SourceID: hc.SourceID, Principal: hc.Principal, Mailbox: capsule.MailboxOptions{Capacity: k.opts.Config.Limits.Mailbox}, Now: k.now}), nil
+}
+
+// env resolves the capsule's settings: what the user set, else the manifest's defaults.
+func (k *Kernel) env(p home.Principal, m *capsule.Manifest) (map[string]string, error) {
+	set, err := capsule.LoadEnv(capsule.EnvPath(p.Root(), m.ID()))
+	if err != nil {
+		return nil, err
+	}
+	env, missing, err := m.ResolveEnv(set)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		slog.Warn("Capsule lacks settings", "capsule", m.ID(), "missing", missing)
+	}
+	return env, nil
+}
+
+// boundsOf compiles what the manifest declares.
+func boundsOf(m *capsule.Manifest, env map[string]string) (*host.Bounds, error) {
+	rules, err := m.Capabilities.ResolveNet(env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
+	}
+	c := &m.Capabilities
+	g := host.Grants{
+		FSRead: c.FSRead, FSWrite: c.FSWrite, IPCPublish: c.IPCPublish, IPCSubscribe: c.IPCSubscribe,
+		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity,
+		Source: m.Source("capabilities"),
+	}
+	for _, r := range rules {
+		g.Net = append(g.Net, r)
+	}
+	return host.NewBounds(m.ID(), g), nil
+}
+
+// capsuleStatus describes every capsule, loaded or refused, by name.
+func (k *Kernel) capsuleStatus() []abi.CapsuleStatus {
+	var out []abi.CapsuleStatus
+	k.mu.Lock()
+	for _, r := range k.refused {
+		out = append(out, abi.CapsuleStatus{Name: r.name, Version: r.version, Dir: r.dir, State: "refused", Reason: r.reason})
+	}
+	k.mu.Unlock()
+	for _, c := range k.registry.List() {
+		s := c.Status()
+		k.mu.Lock()
+		e := k.engines[c.ID()]
+		k.mu.Unlock()
+		if e != nil {
+			u := e.Usage()
+			s.Instances, s.MemoryBytes, s.CPUMicros = u.Instances(), u.Memory(), uint64(u.CPU().Microseconds())
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b abi.CapsuleStatus) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
