@@ -114,3 +114,5 @@ func TestAppendLinksAndReadsBack(t *testing.T) {
 		t.Fatalf("Get = %v, %v", got.Seq, err)
 	}
 }
+
+func (d dirs) keys() []ed25519.PublicKey { return []ed25519.PublicKey{newSigner("runtime").Public()} }

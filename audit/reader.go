@@ -129,8 +129,8 @@ func (r *Reader) lines(ctx context.Context, principal, name string, from int64) 
 	}
 }
 
-// readLine returns the next line with its newline, io.EOF if there is no complete one. A
-// line far over MaxLine is not gathered in memory: what is returned of it cannot decode.
+// readLine returns the next line with its newline, and io.EOF with what is left if there
+// is no complete one. A line far over MaxLine comes in pieces, none of which can decode.
 func readLine(br *bufio.Reader) ([]byte, error) {
 	b, err := br.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -141,7 +141,7 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 		b, err = br.ReadSlice('\n')
 		long = append(long, b...)
 		if len(long) > 2*MaxLine {
-			return long, fmt.Errorf("%w: a line of more than %d bytes", ErrFormat, MaxLine)
+			return long, nil
 		}
 	}
 	return long, err

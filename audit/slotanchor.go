@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,9 +74,10 @@ func (a *SlotAnchor) Load(_ context.Context, principal string) ([]byte, error) {
 }
 
 // newestSlot returns the line of the later of two slots and the slot's number; a torn
-// slot does not count. Whether the head is genuine is checked by whoever uses it.
+// slot does not count. Time decides first: a restarted chain counts from the beginning.
+// Whether the head is genuine is checked by whoever uses it.
 func newestSlot(b []byte) (line []byte, slot int64) {
-	var seq uint64
+	var newest Head
 	for i := range 2 {
 		s := b[min(i*slotSize, len(b)):min((i+1)*slotSize, len(b))]
 		l, _, ok := bytes.Cut(s, []byte("\n"))
@@ -83,10 +85,10 @@ func newestSlot(b []byte) (line []byte, slot int64) {
 			continue
 		}
 		h, err := DecodeHead(l)
-		if err != nil || line != nil && h.Seq < seq {
+		if err != nil || line != nil && cmp.Or(h.Time.Compare(newest.Time), cmp.Compare(h.Seq, newest.Seq)) < 0 {
 			continue
 		}
-		line, slot, seq = l, int64(i), h.Seq
+		line, slot, newest = l, int64(i), h
 	}
 	return line, slot
 }

@@ -11,9 +11,9 @@
 //
 // A pattern is a resource string in which, after the scheme,
 //
-//	*   stands for any bytes but '/', also none
-//	**  stands for any bytes, also none
-//	\*  is a '*' and \\ a '\'
+//   - stands for any bytes but '/', also none
+//     **  stands for any bytes, also none
+//     \*  is a '*' and \\ a '\'
 //
 // and every other byte stands for itself: there are no classes, no alternatives and no
 // '?', which begins the query of a URL. A pattern matches the whole string, case counts,
