@@ -29,7 +29,7 @@ var sessionID = field{name: "session_id", check: text, fill: `"default"`}
 
 // variants lists the tagged variants but custom and raw_json, which have rules of their own.
 var variants = map[string][]field{
-	abi.TagUserInput:     {need("text", text), sessionID, optional("context", anything), optional("turn_id", text)},
+	abi.TagUserInput:     {need("text", text), sessionID, optional("context", anything)},
 	abi.TagAgentResponse: {need("text", text), need("is_final", boolean), sessionID, optional("turn_id", text)},
 	abi.TagApprovalRequired: {
 		need("request_id", text), need("action", text), need("resource", text), need("reason", text), need("risk_level", text),
