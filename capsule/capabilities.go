@@ -9,7 +9,7 @@ type Capabilities struct {
 	Net []string `toml:"net" json:"net,omitempty"`
 	// KV is accepted for older manifests. Storage is always confined to the capsule's own namespace.
 	KV []string `toml:"kv" json:"kv,omitempty"`
-	// FSRead and FSWrite list "*" (the workspace), "cwd://sub", "home://sub" or absolute path prefixes.
+	// FSRead and FSWrite list "*" (the workspace), "cwd://sub", "home://sub" or "/tmp/sub".
 	FSRead  []string `toml:"fs_read" json:"fs_read,omitempty"`
 	FSWrite []string `toml:"fs_write" json:"fs_write,omitempty"`
 	// HostProcess lists programs, optionally with leading arguments ("git status").

@@ -25,6 +25,8 @@ func (c *checker) capabilities(key string, caps *Capabilities) {
 		for i, entry := range *list.values {
 			if err := checks[list.key](entry); err != nil {
 				c.fail(stricttoml.Elem(key+"."+list.key, i), "%v", err)
+			} else if strings.HasPrefix(list.key, "fs_") && unreachable(entry) {
+				c.warn(stricttoml.Elem(key+"."+list.key, i), "%q grants nothing: a capsule reaches only cwd://, home:// and /tmp", entry)
 			}
 		}
 	}
@@ -93,6 +95,11 @@ func checkFSEntry(entry string) error {
 		}
 	}
 	return nil
+}
+
+// unreachable reports an absolute path outside the trees that a capsule sees.
+func unreachable(entry string) bool {
+	return strings.HasPrefix(entry, "/") && entry != "/tmp" && !strings.HasPrefix(entry, "/tmp/")
 }
 
 func checkProcess(entry string) error {

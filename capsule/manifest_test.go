@@ -160,11 +160,14 @@ capabilities = { kv = ["second"] }
 
 func TestManifestWarns(t *testing.T) {
 	m := mustParse(t, "[package]\nname = \"a\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"x.wasm\"\ntype = \"library\"\nlink = [\"y\"]\n"+
-		"[env]\nk = { type = \"secret\", enum_values = [\"a\", \"b\"] }\n")
-	for _, want := range []string{"Capsule.toml:6: component[0].type", "Capsule.toml:7: component[0].link", "enum_values"} {
+		"[env]\nk = { type = \"secret\", enum_values = [\"a\", \"b\"] }\n[capabilities]\nfs_read = [\"/tmp/x\", \"/usr\"]\n")
+	for _, want := range []string{"Capsule.toml:6: component[0].type", "Capsule.toml:7: component[0].link", "enum_values", `:11: capabilities.fs_read[1]: "/usr" grants nothing`} {
 		if !strings.Contains(strings.Join(m.Warnings, "\n"), want) {
 			t.Errorf("no warning about %q: %v", want, m.Warnings)
 		}
+	}
+	if len(m.Warnings) != 4 {
+		t.Errorf("%d warnings", len(m.Warnings))
 	}
 }
 
