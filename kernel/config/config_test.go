@@ -171,6 +171,7 @@ func TestErrors(t *testing.T) {
 		"syntax":            {"[budget]\nsession_max_usd = \n", []string{"config.toml:2:"}},
 		"duplicate":         {"[budget]\nwarn_at_percent = 1\nwarn_at_percent = 2\n", []string{":3:", "already been defined"}},
 		"binary":            {"\x00\x01", []string{"config.toml:1:"}},
+		"terminal codes":    {"\"\\u001b[2J\\n\\u202ex\" = 1\n", []string{`: \u001b[2J\u000a\u202ex: unknown key`}},
 		"all at once":       {"a = 1\nb = 2\n[budget]\nwarn_at_percent = \"x\"\n", []string{":1:1: a:", ":2:1: b:", ":4:1: budget.warn_at_percent:"}},
 	} {
 		t.Run(name, func(t *testing.T) { world{user: c.user}.fail(t, c.want...) })

@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // Layer is a source of values, in ascending precedence.
 type Layer uint8
@@ -54,10 +58,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Key == "" {
-		return fmt.Sprintf("%v: %s", e.Origin, e.Msg)
-	}
-	return fmt.Sprintf("%v: %s: %s", e.Origin, e.Key, e.Msg)
+	return message(e.Origin, e.Key, e.Msg)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -70,8 +71,22 @@ type Notice struct {
 }
 
 func (n Notice) String() string {
-	if n.Key == "" {
-		return fmt.Sprintf("%v: %s", n.Origin, n.Msg)
+	return message(n.Origin, n.Key, n.Msg)
+}
+
+// message writes one line. Keys and values of a project's file are in it, which may try to act on a terminal.
+func message(at Origin, key, msg string) string {
+	s := at.String() + ": "
+	if key != "" {
+		s += key + ": "
 	}
-	return fmt.Sprintf("%v: %s: %s", n.Origin, n.Key, n.Msg)
+	var b strings.Builder
+	for _, r := range s + msg {
+		if unicode.IsGraphic(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }

@@ -3,9 +3,9 @@ package config
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Entry is one key as `astrid config show` prints it.
@@ -131,8 +131,8 @@ func quote(s string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || slices.Contains([]rune{0x2028, 0x2029, 0x202e, 0x2066, 0x2067, 0x2068, 0x202a, 0x202b, 0x202d}, r):
-			fmt.Fprintf(&b, `\u%04x`, r)
+		case !unicode.IsGraphic(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
 		default:
 			b.WriteRune(r)
 		}

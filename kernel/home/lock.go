@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,13 +31,16 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return ErrLocked }
 
+// lookWait is how long a process that only looks may be in the way; it takes microseconds, unless it was stopped.
+const lookWait = 2 * time.Second
+
 // Lock is a held lock file. The operating system lets go of it when the process ends, however it ends: a file that is
 // there but not locked means nothing, so there are no stale locks.
 type Lock struct{ f *os.File }
 
 // AcquireLock takes the lock at path for this process and writes the process id into the file, or returns a *LockedError.
 func AcquireLock(path string) (*Lock, error) {
-	for {
+	for deadline := time.Now().Add(lookWait); ; {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, explain("open", path, err)
@@ -48,10 +52,11 @@ func AcquireLock(path string) (*Lock, error) {
 			err = flock(f, unix.LOCK_SH|unix.LOCK_NB)
 			pid := readPID(f)
 			f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
+			if errors.Is(err, unix.EWOULDBLOCK) || err == nil && time.Now().After(deadline) {
 				return nil, &LockedError{Path: path, PID: pid}
 			}
 			if err == nil {
+				time.Sleep(time.Millisecond)
 				continue
 			}
 		}

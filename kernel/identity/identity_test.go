@@ -144,6 +144,9 @@ func TestLinks(t *testing.T) {
 			t.Errorf("Unlink %d = %v, %v", i, removed, err)
 		}
 	}
+	if l, err := s.Link(ctx, "discord", "9", a.ID, "oauth/v2"); err != nil || l.Method != "oauth/v2" {
+		t.Errorf("a method with a slash: %v", err)
+	}
 	if _, err := s.Link(ctx, "discord", "1", uuid.New(), "chat"); !errors.Is(err, identity.ErrUserNotFound) {
 		t.Errorf("linking to nobody: %v", err)
 	}

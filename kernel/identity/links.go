@@ -58,7 +58,7 @@ func (s *Store) Link(ctx context.Context, platform, platformUserID string, user 
 	if err != nil {
 		return Link{}, err
 	}
-	if err := checkKeyPart("method", method); err != nil {
+	if err := checkMethod(method); err != nil {
 		return Link{}, err
 	}
 	if _, err := s.User(ctx, user); err != nil {

@@ -84,10 +84,23 @@ func checkKeyPart(field, s string) error {
 	return checkText(field, s)
 }
 
+// checkMethod is for a text that is no part of a key.
+func checkMethod(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return fmt.Errorf("%w: method must not be empty", ErrInvalid)
+	}
+	return checkPlain("method", s)
+}
+
 func checkText(field, s string) error {
-	switch {
-	case strings.ContainsAny(s, "/\x00"):
+	if strings.ContainsAny(s, "/\x00") {
 		return fmt.Errorf("%w: %s must not contain '/' or null bytes", ErrInvalid, field)
+	}
+	return checkPlain(field, s)
+}
+
+func checkPlain(field, s string) error {
+	switch {
 	case len(s) > maxField:
 		return fmt.Errorf("%w: %s exceeds %d bytes", ErrInvalid, field, maxField)
 	case strings.ContainsFunc(s, unicode.IsControl):

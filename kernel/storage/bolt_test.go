@@ -128,6 +128,11 @@ func TestBoltReopen(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
+	select {
+	case <-e.idle:
+	default:
+		t.Error("the committer outlives the engine")
+	}
 	if got, err := openFile(t, path).Get(context.Background(), "a"); err != nil || string(got) != "1" {
 		t.Errorf("after reopening: %q, %v", got, err)
 	}
@@ -138,9 +143,12 @@ func TestBoltDamage(t *testing.T) {
 	ctx := context.Background()
 	fill := func(path string) {
 		e := openFile(t, path)
-		for i := range 200 {
-			e.Put(ctx, fmt.Sprintf("k%04d", i), make([]byte, 1000))
-		}
+		e.Update(ctx, func(tx Tx) error {
+			for i := range 200 {
+				tx.Put(fmt.Sprintf("k%04d", i), make([]byte, 1000))
+			}
+			return nil
+		})
 		e.Close()
 	}
 	for name, damage := range map[string]func(data []byte) []byte{

@@ -8,10 +8,10 @@ import (
 )
 
 // Escape makes one harmless line of any text: line breaks become \n and \r, tabs \t, bytes that are not UTF-8 and other characters
-// that do not print (control, direction, line separators) \xNN, \uNNNN or \UNNNNNNNN. Backslashes stay, for messages are
+// that have no shape (control, direction, line separators) \xNN, \uNNNN or \UNNNNNNNN. Backslashes stay, for messages are
 // full of JSON: the result is for reading, not for reading back.
 func Escape(s string) string {
-	clean := func(r rune, n int) bool { return (r != utf8.RuneError || n > 1) && unicode.IsPrint(r) }
+	clean := func(r rune, n int) bool { return (r != utf8.RuneError || n > 1) && unicode.IsGraphic(r) }
 	for i, r := range s {
 		n := 1
 		if r == utf8.RuneError {

@@ -52,11 +52,21 @@ func Open(o Options) (*Log, error) {
 func (l *Log) Close() error { return l.file.Close() }
 
 // NewHandler returns a handler that writes text lines in UTC. It quotes whatever could break a line or act on a terminal, so
-// it is also fit for stderr. A nil level is slog.LevelInfo.
+// it is also fit for stderr. Levels below debug are called TRACE. A nil level is slog.LevelInfo.
 func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
-			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		if len(groups) > 0 {
+			return a
+		}
+		switch v := a.Value.Any().(type) {
+		case time.Time:
+			if a.Key == slog.TimeKey {
+				a.Value = slog.TimeValue(v.UTC())
+			}
+		case slog.Level:
+			if a.Key == slog.LevelKey && v < slog.LevelDebug {
+				a.Value = slog.StringValue("TRACE")
+			}
 		}
 		return a
 	}})

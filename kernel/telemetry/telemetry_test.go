@@ -68,6 +68,10 @@ func TestLogRotates(t *testing.T) {
 	}
 	l.Warn("first", "k", "v")
 	l.Info("below the level")
+	slog.New(NewHandler(l.file, slog.LevelDebug-4)).Log(t.Context(), slog.LevelDebug-4, "detail")
+	if text := read(t, filepath.Join(dir, "astrid.2026-03-01.log")); !strings.Contains(text, " level=TRACE msg=detail\n") || strings.Contains(text, "below") {
+		t.Errorf("the first day holds %q", text)
+	}
 	c.add(time.Second)
 	l.Error("second")
 	c.add(48 * time.Hour)
@@ -178,7 +182,7 @@ func TestCapsuleLine(t *testing.T) {
 	logs := NewCapsuleLogs(CapsuleOptions{Now: newClock(t, "2026-03-01T00:00:01Z").now})
 	defer logs.Close()
 	for _, c := range []struct{ level, msg string }{
-		{"info", "hello"}, {"ERROR", "a\nb\t\x1b[31m"}, {" Warning ", `{"k":"v\n"}`}, {"nonsense\n", "ü € 🎉"}, {"trace", ""}, {"debug", "\xff\u2029"},
+		{"info", "hello"}, {"ERROR", "a\nb\t\x1b[31m"}, {" Warning ", `{"k":"v\n"}`}, {"nonsense\n", "ü € 🎉 全角　"}, {"trace", ""}, {"debug", "\xff\u2029"},
 	} {
 		if err := logs.Log(dir, "cap", c.level, c.msg); err != nil {
 			t.Fatal(err)
@@ -187,7 +191,7 @@ func TestCapsuleLine(t *testing.T) {
 	want := `1772323201.000 INFO [cap] hello
 1772323201.000 ERROR [cap] a\nb\t\x1b[31m
 1772323201.000 WARN [cap] {"k":"v\n"}
-1772323201.000 INFO [cap] ü € 🎉
+1772323201.000 INFO [cap] ü € 🎉 全角　
 1772323201.000 TRACE [cap] ` + `
 1772323201.000 DEBUG [cap] \xff\u2029
 `
@@ -293,13 +297,13 @@ func FuzzEscape(f *testing.F) {
 		}
 		printable := utf8.ValidString(s)
 		for _, r := range s {
-			printable = printable && unicode.IsPrint(r)
+			printable = printable && unicode.IsGraphic(r)
 		}
 		if printable && got != s {
 			t.Errorf("%q became %q", s, got)
 		}
 		for _, r := range got {
-			if !unicode.IsPrint(r) {
+			if !unicode.IsGraphic(r) {
 				t.Errorf("%q became %q, which has a raw %U", s, got, r)
 			}
 		}

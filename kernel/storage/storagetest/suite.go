@@ -237,11 +237,19 @@ func testScanStops(t *testing.T, e storage.Engine) {
 }
 
 func testScanMayWrite(t *testing.T, e storage.Engine) {
-	for i := range 600 {
-		put(t, e, fmt.Sprintf("k%03d", i), "old")
+	err := e.Update(ctx, func(tx storage.Tx) error {
+		for i := range 600 {
+			if err := tx.Put(fmt.Sprintf("k%03d", i), []byte("old")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	n := 0
-	err := e.Scan(ctx, "k", func(key string, _ []byte) error {
+	err = e.Scan(ctx, "k", func(key string, _ []byte) error {
 		n++
 		return e.Put(ctx, key, bytes.Repeat([]byte("new"), 1000))
 	})
