@@ -178,7 +178,6 @@ func (d *decoder) end() error {
 	return nil
 }
 
-
 // lineReader splits a stream into lines without their ends. A character split between
 // two reads stays whole, because only whole lines are decoded.
 type lineReader struct {
