@@ -54,7 +54,7 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 	m := w.m
 	*w = bodyWriter{m: m, frames: w.frames[:0],
 		emitter: w.emitter, cur: flow{live: true}, free: m.leaf[index] > 0}
-	w.out, w.pending = w.out[:0], !w.free
+	w.out, w.blocks, w.pending = w.out[:0], 1, !w.free
 	locals := m.locals(r)
 	w.frames = append(w.frames, frame{op: opBlock})
 	for len(w.frames) > 0 && r.err == nil {
@@ -139,6 +139,7 @@ func (w *bodyWriter) leave() { w.cur = flow{} }
 // over it owe. It reports unknown labels on r.
 func (w *bodyWriter) branch(r *reader, labels ...uint32) {
 	w.place()
+	w.blocks++
 	outer := uint32(len(w.frames)) - 1
 	limit := payAt
 	for _, l := range labels {

@@ -7,6 +7,7 @@ type emitter struct {
 	refill []byte // LEB of the refill function's index
 
 	bulkFunc uint32 // index of the first function that charges by length
+	blocks   int    // basic blocks the compiler will see
 }
 
 // pay subtracts c units without a test.
@@ -36,6 +37,7 @@ func (e *emitter) store() {
 }
 
 func (e *emitter) test() {
+	e.blocks += 2
 	e.out = append(append(e.out, opGlobalGet), e.fuel...)
 	e.out = append(e.out, opI32Const, 0, opI32LtS, opIf, blockEmpty, opCall)
 	e.out = append(append(e.out, e.refill...), opEnd)

@@ -42,9 +42,14 @@ func (m *module) rewriteCode() ([]byte, error) {
 	m.leaf, m.nLocals = leaf, 0
 
 	out := appendU32(nil, uint32(len(m.bodies)+ownFuncs))
+	effort := 0
 	for i, r := range m.bodies {
 		locals := w.rewrite(i, r)
 		if r.err != nil {
+			return nil, r.err
+		}
+		if effort += w.blocks * w.blocks; effort > m.o.MaxEffort {
+			r.failAs(ErrLimit, "compile effort above %d, %d blocks in function %d", m.o.MaxEffort, w.blocks, i)
 			return nil, r.err
 		}
 		out = appendU32(out, uint32(len(locals)+len(w.out)))

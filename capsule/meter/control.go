@@ -44,6 +44,7 @@ func (w *bodyWriter) open(r *reader, op byte) {
 		return
 	}
 	f := frame{op: op}
+	w.blocks += blocksOf[op]
 	switch op {
 	case opIf:
 		w.place()
@@ -73,6 +74,9 @@ func (w *bodyWriter) open(r *reader, op byte) {
 	}
 	w.frames = append(w.frames, f)
 }
+
+// blocksOf says into how many basic blocks wazero turns a block instruction.
+var blocksOf = map[byte]int{opBlock: 1, opLoop: 2, opIf: 3, opTryTable: 3}
 
 // catches copies the catch clauses of a try_table. A throw inside may come from
 // any call, which leaves at most catchDebt unpaid.

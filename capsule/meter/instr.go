@@ -118,6 +118,7 @@ func (w *bodyWriter) misc(r *reader) {
 		w.zero(r)
 		w.zero(r)
 	case miscMemoryFill:
+		w.blocks += 4 // a loop of copies of doubling length
 		w.zero(r)
 	case miscTableInit, miscTableCopy:
 		w.out = appendU32(w.out, r.u32())

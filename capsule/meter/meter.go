@@ -49,6 +49,12 @@ type Options struct {
 	MaxNesting   int // blocks inside each other; default 20,000
 	MaxBrTable   int // targets of one br_table; default 65,520
 
+	// MaxEffort bounds the time to compile: wazero's compiler is quadratic in the
+	// basic blocks of a function (70 KB of ifs take it two seconds), and nothing
+	// interrupts it. It is the sum of their squares. The largest Go programs come
+	// to some 5e8, which is a few seconds. Default 2e9.
+	MaxEffort int
+
 	// MaxTableEntries caps each table the module defines: its minimum must not
 	// exceed it, and a larger or missing maximum is lowered to it, which makes
 	// table.grow fail earlier. Tables lie outside the memory limit of the
@@ -84,6 +90,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxAllLocals, 4_000_000)
 	def(&o.MaxNesting, 20_000)
 	def(&o.MaxBrTable, 65_520)
+	def(&o.MaxEffort, 2_000_000_000)
 	def(&o.MaxTableEntries, 1<<20)
 	def(&o.quantum, Quantum)
 	return o
