@@ -86,6 +86,9 @@ func (s *schema) validateFields(raw json.RawMessage, path string) error {
 	if err := json.Unmarshal(raw, &values); err != nil {
 		return err
 	}
+	if err := s.validateNames(values, path); err != nil {
+		return err
+	}
 	for _, f := range s.fields {
 		v, ok := values[f.name]
 		switch {
@@ -95,6 +98,19 @@ func (s *schema) validateFields(raw json.RawMessage, path string) error {
 			}
 		case f.required:
 			return fmt.Errorf("%s is missing", argument(join(path, f.name)))
+		}
+	}
+	return nil
+}
+
+// validateNames refuses a name that differs from a field's in case only. json.Unmarshal
+// would take it for the field, past the checks made here.
+func (s *schema) validateNames(values map[string]json.RawMessage, path string) error {
+	for k := range values {
+		for _, f := range s.fields {
+			if k != f.name && strings.EqualFold(k, f.name) && !slices.ContainsFunc(s.fields, func(o property) bool { return o.name == k }) {
+				return fmt.Errorf("%s must be spelled %q", argument(join(path, k)), f.name)
+			}
 		}
 	}
 	return nil
