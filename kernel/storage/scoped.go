@@ -198,7 +198,11 @@ func decodeUsage(ns string, raw []byte) (Usage, error) {
 	if len(raw) != 16 {
 		return Usage{}, fmt.Errorf("%w: usage record of namespace %q has %d bytes, not 16", ErrCorrupt, ns, len(raw))
 	}
-	return Usage{Keys: int64(binary.BigEndian.Uint64(raw)), Bytes: int64(binary.BigEndian.Uint64(raw[8:]))}, nil
+	u := Usage{Keys: int64(binary.BigEndian.Uint64(raw)), Bytes: int64(binary.BigEndian.Uint64(raw[8:]))}
+	if u.Keys < 0 || u.Bytes < 0 { // it would give room without end
+		return Usage{}, fmt.Errorf("%w: usage record of namespace %q is negative", ErrCorrupt, ns)
+	}
+	return u, nil
 }
 
 // Watch is Engine.Watch within the namespace.

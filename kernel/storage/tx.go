@@ -85,30 +85,35 @@ func (b *buffer) check(key string) error {
 	return checkKey(key)
 }
 
-// Scan first collects, then calls: fn may write without disturbing the walk.
+// Scan collects the keys first, then calls: fn may write without disturbing the walk. Values are read one by one, for all
+// together they may not fit into memory; the state below does not change while the transaction runs.
 func (b *buffer) Scan(prefix string, fn func(key string, val []byte) error) error {
 	if b.done {
 		return errTxDone
 	}
-	found := map[string][]byte{}
-	b.base.ascend(prefix, func(key string, val []byte) bool {
+	writes := maps.Clone(b.writes)
+	var keys []string
+	b.base.ascend(prefix, func(key string, _ []byte) bool {
 		if !strings.HasPrefix(key, prefix) {
 			return false
 		}
-		found[key] = copyOf(val)
+		if _, ok := writes[key]; !ok {
+			keys = append(keys, strings.Clone(key))
+		}
 		return true
 	})
-	for key, w := range b.writes {
-		switch {
-		case !strings.HasPrefix(key, prefix):
-		case w.deleted:
-			delete(found, key)
-		default:
-			found[key] = copyOf(w.val)
+	for key, w := range writes {
+		if !w.deleted && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(found)) {
-		if err := fn(key, found[key]); err != nil {
+	slices.Sort(keys)
+	for _, key := range keys {
+		val := writes[key].val
+		if _, ok := writes[key]; !ok {
+			val, _ = b.base.get(key)
+		}
+		if err := fn(key, copyOf(val)); err != nil {
 			return err
 		}
 	}
