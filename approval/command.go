@@ -11,6 +11,20 @@ type analysis struct {
 	commands [][]string
 	// blocked says why the vector cannot be judged; it is refused then.
 	blocked string
+	// work counts bytes and words looked at. Nested wrappers could make it exponential.
+	work int
+}
+
+// maxWork bounds an analysis: a few readings of the longest argument vector.
+const maxWork = 8 * MaxResource
+
+// spend accounts for work and reports whether there is any left.
+func (an *analysis) spend(n int) bool {
+	if an.work += n; an.work > maxWork {
+		an.block("the command is too complex")
+		return false
+	}
+	return true
 }
 
 // analyse looks through wrappers and shell scripts. What it cannot see into are programs in other languages
@@ -46,6 +60,9 @@ func (an *analysis) command(words []shellWord, input []string, fed, strict bool,
 	}
 	if depth > maxNesting {
 		an.block("the command is nested too deeply")
+		return
+	}
+	if !an.spend(16 + len(words)) {
 		return
 	}
 	name, known := words[0].program()
@@ -144,6 +161,9 @@ func isAssignment(text string) bool {
 func (an *analysis) script(text string, strict bool, depth int) {
 	if depth > maxNesting {
 		an.block("the command is nested too deeply")
+		return
+	}
+	if !an.spend(16 + len(text)) {
 		return
 	}
 	cmds, err := parseShellAt(text, depth)

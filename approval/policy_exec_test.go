@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPrivilegedCommands: in the freest mode, with no configured list at all.
@@ -170,6 +171,32 @@ func TestDenialNamesRuleAndPlace(t *testing.T) {
 	for _, want := range []string{"policy", "mkfs", "config.toml:12"} {
 		if !strings.Contains(d.Error(), want) {
 			t.Errorf("%q does not say %q", d.Error(), want)
+		}
+	}
+}
+
+// TestAnalysisIsBounded: nested wrappers and scripts do not make the gate work for long.
+func TestAnalysisIsBounded(t *testing.T) {
+	p := mustPolicy(t, Rules{Mode: Yolo})
+	nested := "ls"
+	for range 15 {
+		nested = "env -S" + strings.ReplaceAll(strings.ReplaceAll(nested, `\`, `\\`), " ", `\ `)
+		if len(nested) > MaxResource/2 {
+			break
+		}
+	}
+	for name, argv := range map[string][]string{
+		"options":    {"sh", "-c", nested},
+		"many words": append([]string{"env"}, strings.Fields(strings.Repeat("a=b;c ", 20000))...),
+		"pipes":      {"sh", "-c", strings.Repeat("a|", 100000) + "a"},
+		"brackets":   {"sh", "-c", strings.Repeat("$(", 100000)},
+		"backquotes": {"sh", "-c", strings.Repeat("`", 100000)},
+		"documents":  {"sh", "-c", strings.Repeat("<<a ", 50000) + "\n"},
+	} {
+		begin := time.Now()
+		execVerdict(p, argv...)
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("%s: %v", name, took)
 		}
 	}
 }

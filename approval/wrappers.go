@@ -24,6 +24,9 @@ var wrappers = map[string]bool{
 	"gdb": true, "prlimit": true, "at": true, "batch": true, "ssh-agent": true, "git-shell": true,
 }
 
+// scriptBytes occur in scripts and not in names and options.
+const scriptBytes = " \t\r\n;|&$`("
+
 // fromInput are the wrappers that take commands from their input.
 var fromInput = map[string]bool{"parallel": true, "entr": true, "batch": true, "at": true}
 
@@ -59,7 +62,7 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 			return
 		}
 		an.command(words[i:i+1], nil, fed, false, depth+1)
-		if strings.ContainsAny(w.text, " \t\n;|&$`(") {
+		if strings.ContainsAny(w.text, scriptBytes) {
 			an.script(w.text, false, depth+1)
 		}
 	}
@@ -175,7 +178,7 @@ func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, d
 			i++
 			break
 		}
-		if len(t) < 2 || t[0] != '-' && t[0] != '+' {
+		if len(t) < 2 || t[0] != '-' && t[0] != '+' || strings.ContainsAny(t, scriptBytes) {
 			break
 		}
 		if strings.HasPrefix(t, "--") {
