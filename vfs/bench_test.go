@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // BenchmarkVfsRead4k compares reading a 4 KiB file in a sub-directory. The aim is 1.3 times os.Root.
@@ -25,22 +26,35 @@ func BenchmarkVfsRead4k(b *testing.B) {
 	must(b, err)
 	defer dirty.Close()
 	must(b, dirty.WriteFile("src/changed", make([]byte, 4096), 0o644))
-	for _, c := range []struct {
+	cases := []struct {
 		name string
 		read func() ([]byte, error)
+		best time.Duration
 	}{
-		{"root", func() ([]byte, error) { return root.ReadFile("src/f") }},
-		{"host", func() ([]byte, error) { return host.ReadFile("src/f", 0) }},
-		{"overlay-lower", func() ([]byte, error) { return clean.ReadFile("src/f", 0) }},
-		{"overlay-lower-in-changed-dir", func() ([]byte, error) { return dirty.ReadFile("src/f", 0) }},
-		{"overlay-upper", func() ([]byte, error) { return dirty.ReadFile("src/changed", 0) }},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				if data, err := c.read(); err != nil || len(data) != 4096 {
+		{name: "root", read: func() ([]byte, error) { return root.ReadFile("src/f") }},
+		{name: "host", read: func() ([]byte, error) { return host.ReadFile("src/f", 0) }},
+		{name: "overlay_lower", read: func() ([]byte, error) { return clean.ReadFile("src/f", 0) }},
+		{name: "overlay_lower_changed_dir", read: func() ([]byte, error) { return dirty.ReadFile("src/f", 0) }},
+		{name: "overlay_upper", read: func() ([]byte, error) { return dirty.ReadFile("src/changed", 0) }},
+	}
+	for b.Loop() {
+		// In turns, and the best of each: another process on the machine disturbs all of them alike.
+		for i := range cases {
+			start := time.Now()
+			for range 50 {
+				if data, err := cases[i].read(); err != nil || len(data) != 4096 {
 					b.Fatal(len(data), err)
 				}
 			}
-		})
+			if d := time.Since(start) / 50; cases[i].best == 0 || d < cases[i].best {
+				cases[i].best = d
+			}
+		}
+	}
+	reference := cases[0].best
+	for _, c := range cases[1:] {
+		ratio := float64(c.best) / float64(reference)
+		b.ReportMetric(ratio, c.name+"/root")
+		b.Logf("BENCH vfs_read_4k_%s %d ns %d %.2f", c.name, c.best, reference, ratio)
 	}
 }

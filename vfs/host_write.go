@@ -158,7 +158,14 @@ func (v *HostVfs) Symlink(target, newname string) error {
 
 // Chmod implements Vfs.
 func (v *HostVfs) Chmod(name string, mode fs.FileMode) error {
-	p, err := v.change(name)
+	_, err := v.change(name)
+	var p string
+	if err == nil {
+		p, err = v.follow(name)
+	}
+	if err == nil && p == "." {
+		err = ErrRoot
+	}
 	if err == nil {
 		err = v.root.Chmod(p, mode.Perm())
 	}

@@ -85,7 +85,7 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	if v.lowerDir, err = canonicalDir(lower); err != nil {
 		return err
 	}
-	if err = os.MkdirAll(upperDir, 0o700); err != nil {
+	if err = makeUpper(v.lowerDir, upperDir); err != nil {
 		return err
 	}
 	if v.upperDir, err = canonicalDir(upperDir); err != nil {
@@ -136,6 +136,21 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	}
 	v.used, err = v.countBytes()
 	return err
+}
+
+// makeUpper creates the upper directory with the workspace's own permissions, because it is what a view shows of the root.
+func makeUpper(lower, upper string) error {
+	if _, err := os.Lstat(upper); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fi, err := os.Stat(lower)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(upper, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(upper, fi.Mode().Perm()|0o700)
 }
 
 // apart refuses a workspace that contains its own upper layer or lies in it: the walk would never end.

@@ -17,7 +17,7 @@ func (v *OverlayVfs) Lstat(name string) (fs.FileInfo, error) { return v.stat("ls
 
 func (v *OverlayVfs) stat(op, name string, follow bool) (fi fs.FileInfo, err error) {
 	err = v.reading(op, name, func(p string) error {
-		pl, err := v.walk(p, follow)
+		pl, err := v.find(p, follow)
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (v *OverlayVfs) stat(op, name string, follow bool) (fi fs.FileInfo, err err
 // Readlink implements Vfs.
 func (v *OverlayVfs) Readlink(name string) (target string, err error) {
 	err = v.reading("readlink", name, func(p string) error {
-		pl, err := v.walk(p, false)
+		pl, err := v.find(p, false)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (v *OverlayVfs) Resolve(name string) (abs string, err error) {
 
 // resolve returns the canonical path of a name, whose tail may be missing.
 func (v *OverlayVfs) resolve(p string) (string, error) {
-	pl, err := v.walk(p, true)
+	pl, err := v.find(p, true)
 	if err == nil {
 		pl.close()
 		return pl.path, nil
@@ -81,7 +81,7 @@ func (v *OverlayVfs) resolve(p string) (string, error) {
 // ReadDir implements Vfs.
 func (v *OverlayVfs) ReadDir(name string) (entries []fs.DirEntry, err error) {
 	err = v.reading("readdir", name, func(p string) error {
-		pl, err := v.walk(p, true)
+		pl, err := v.find(p, true)
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (v *OverlayVfs) listNode(n node) ([]place, error) {
 			continue
 		}
 		e := place{dir: n, base: name}
-		if err := v.look(&e); err != nil {
+		if err := v.look(&e, false); err != nil {
 			return nil, err
 		}
 		if e.st() != nil {
@@ -167,7 +167,7 @@ func (v *OverlayVfs) Open(name string) (File, error) { return v.OpenFile(name, o
 
 // openRead opens what a name leads to, if it is a regular file.
 func (v *OverlayVfs) openRead(p string) (int, *stat, error) {
-	pl, err := v.walk(p, true)
+	pl, err := v.find(p, true)
 	if err != nil {
 		return -1, nil, err
 	}

@@ -49,7 +49,12 @@ func (v *OverlayVfs) rootNode() node { return node{up: v.up, low: v.low, root: t
 
 // walk follows a clean name in the merged view. When a directory on the way is missing the error is ENOENT and the place
 // has only a path: the canonical one that the name would have, or "" when a dangling link makes that meaningless.
-func (v *OverlayVfs) walk(p string, follow bool) (place, error) {
+func (v *OverlayVfs) walk(p string, follow bool) (place, error) { return v.lookup(p, follow, true) }
+
+// find is walk for reading: the place's low is not looked up where up covers it.
+func (v *OverlayVfs) find(p string, follow bool) (place, error) { return v.lookup(p, follow, false) }
+
+func (v *OverlayVfs) lookup(p string, follow, both bool) (place, error) {
 	cur := v.rootNode()
 	var done, rest []string
 	links := 0
@@ -89,7 +94,7 @@ func (v *OverlayVfs) walk(p string, follow bool) (place, error) {
 		var err error
 		if len(rest) == 0 {
 			pl := place{dir: cur, path: joinName(done, part), base: part}
-			if err = v.look(&pl); err != nil {
+			if err = v.look(&pl, both); err != nil {
 				cur.close()
 				return place{}, err
 			}
@@ -143,8 +148,8 @@ func (v *OverlayVfs) rootPlace() (place, error) {
 	return pl, err
 }
 
-// look fills in what the two layers have at a place whose directory is open.
-func (v *OverlayVfs) look(pl *place) error {
+// look fills in what the two layers have at a place whose directory is open; the lower one where it is covered only if both.
+func (v *OverlayVfs) look(pl *place, both bool) error {
 	if pl.dir.up >= 0 {
 		st, err := statAt(pl.dir.up, pl.base)
 		switch {
@@ -156,7 +161,7 @@ func (v *OverlayVfs) look(pl *place) error {
 			return err
 		}
 	}
-	if pl.dir.low >= 0 {
+	if pl.dir.low >= 0 && (both || pl.up == nil && !pl.white) {
 		st, err := statAt(pl.dir.low, pl.base)
 		switch {
 		case err == nil && !st.devZero(): // overlayfs takes a 0/0 device for a whiteout in the lower layer too
