@@ -253,6 +253,17 @@ func manyItems() []byte {
 	return []byte("[security.policy]\ndenied_hosts = [" + strings.Repeat("'a',", 10001) + "]")
 }
 
+func TestCheckHost(t *testing.T) {
+	for host, ok := range map[string]bool{
+		"a.com": true, "a.com:8443": true, "127.0.0.1": true, "[::1]": true, "[::1]:80": true, "localhost": true,
+		"": false, "A.com": false, "a.com/x": false, "u@a.com": false, "a b": false, "https://a.com": false, "::1": false, "a.com?x": false,
+	} {
+		if msg := checkHost(host); (msg == "") != ok {
+			t.Errorf("%q: %q", host, msg)
+		}
+	}
+}
+
 // TestHostileShapes: what makes the TOML library slow is refused before it is parsed.
 func TestHostileShapes(t *testing.T) {
 	for name, text := range map[string]string{

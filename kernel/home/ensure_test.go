@@ -130,6 +130,9 @@ func wantHomeError(t *testing.T, err error, path, problem, fix string) {
 	if e.Path != path || !strings.Contains(e.Problem, problem) || !strings.Contains(e.Fix, fix) {
 		t.Errorf("error is %v\nwant path %s, problem %q, fix %q", err, path, problem, fix)
 	}
+	if s := err.Error(); !strings.HasPrefix(s, e.Path+": "+e.Problem) || !strings.HasSuffix(s, e.Fix) {
+		t.Errorf("the text is %q", s)
+	}
 }
 
 // TestEnsureSymlink: a home on another disk, behind a link of one's own, is fine.

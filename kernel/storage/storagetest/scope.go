@@ -52,6 +52,7 @@ func RunScope(t *testing.T, open Open) {
 		{"CompareAndSwap", testCompareAndSwap},
 		{"UpdateAtomic", testUpdateAtomic},
 		{"UpdateSeesItself", testUpdateSeesItself},
+		{"TxScanIsStill", testTxScanIsStill},
 		{"Cancelled", testCancelled},
 		{"HammerCounter", testHammerCounter},
 	} {

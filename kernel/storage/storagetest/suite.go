@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"CompareAndSwap", testCompareAndSwap},
 		{"UpdateAtomic", testUpdateAtomic},
 		{"UpdateSeesItself", testUpdateSeesItself},
+		{"TxScanIsStill", testTxScanIsStill},
 		{"UpdatePanics", testUpdatePanics},
 		{"TxEnds", testTxEnds},
 		{"LargeValues", testLargeValues},

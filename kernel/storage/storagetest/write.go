@@ -102,6 +102,28 @@ func testUpdateSeesItself(t *testing.T, e storage.Engine) {
 	wantValue(t, e, "a", "3")
 }
 
+// testTxScanIsStill: a walk shows what was there when it began, whatever its callback writes.
+func testTxScanIsStill(t *testing.T, e storage.Engine) {
+	put(t, e, "a", "1")
+	put(t, e, "b", "1")
+	put(t, e, "c", "1")
+	var seen []string
+	err := e.Update(ctx, func(tx storage.Tx) error {
+		tx.Put("d", []byte("1")) // written before the walk, also by the transaction itself
+		return tx.Scan("", func(k string, v []byte) error {
+			seen = append(seen, k+string(v))
+			return errors.Join(tx.Put("b", []byte("2")), tx.Put("bb", []byte("2")), tx.Delete("c"), tx.Put("d", []byte("2")))
+		})
+	})
+	if err != nil || !slices.Equal(seen, []string{"a1", "b1", "c1", "d1"}) {
+		t.Fatalf("the walk shows %q, %v", seen, err)
+	}
+	if keys, _ := e.List(ctx, ""); !slices.Equal(keys, []string{"a", "b", "bb", "d"}) {
+		t.Fatalf("afterwards there are %q", keys)
+	}
+	wantValue(t, e, "d", "2")
+}
+
 func testUpdatePanics(t *testing.T, e storage.Engine) {
 	err := e.Update(ctx, func(tx storage.Tx) error {
 		tx.Put("a", nil)
