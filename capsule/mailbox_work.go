@@ -165,13 +165,17 @@ func join(base, caller context.Context) (context.Context, func()) {
 		stop()
 		cancel(context.Canceled)
 	}
-	deadline, ok := caller.Deadline()
-	if !ok {
-		return ctx, undo
+	if deadline, ok := caller.Deadline(); ok {
+		return &deadlined{ctx, deadline}, undo
 	}
-	dctx, dcancel := context.WithDeadline(ctx, deadline)
-	return dctx, func() {
-		dcancel()
-		undo()
-	}
+	return ctx, undo
 }
+
+// deadlined shows a deadline but leaves it to the caller's context to enforce it: a timer of
+// its own would race with that for the cause.
+type deadlined struct {
+	context.Context
+	deadline time.Time
+}
+
+func (d *deadlined) Deadline() (time.Time, bool) { return d.deadline, true }

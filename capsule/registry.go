@@ -59,7 +59,8 @@ func (r *Registry) Add(c *Capsule) error {
 }
 
 // Replace registers a capsule and returns the one with the same id that it took the place
-// of, or nil. No event falls between the two; the caller stops the old one.
+// of, or nil. No event falls between the two. The caller stops the old one, and starts
+// the new one afterwards if the order of messages matters: until then it only collects them.
 func (r *Registry) Replace(c *Capsule) (*Capsule, error) {
 	return r.change(c, true)
 }
