@@ -51,7 +51,8 @@ type Subject struct {
 	Principal string   // [A-Za-z0-9_-]{1,64}
 	Capsule   string   // capsule id, stamped by the kernel
 	Session   string   // free text set by the client; "" outside a session
-	Workspace string   // absolute root of the session's workspace; "" when there is none
+	Workspace string   // absolute root of the session's workspace; "" = none, or for Options.Locate to fill in
+	Home      string   // absolute root of the principal's home; the same
 	Via       []string // capsule ids this call came through, outermost first; for the audit log
 	Bounds    Bounds   // the capsule's manifest; nil refuses everything
 }

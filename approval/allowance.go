@@ -117,22 +117,30 @@ func NewAllowances(ctx context.Context, o AllowancesOptions) (*Allowances, error
 		o.Now = time.Now
 	}
 	as := &Allowances{store: o.Store, now: o.Now, byOwner: map[owner][]*standing{}, changed: make(chan struct{})}
+	var over []string
 	err := o.Store.Scan(ctx, allowancePrefix, func(key string, val []byte) error {
 		a, err := DecodeAllowance(val)
 		if err == nil && key != allowancePrefix+a.ID {
 			err = errors.New("its id differs from its key")
 		}
+		var m matcher
+		if err == nil {
+			m, err = a.Pattern.compile()
+		}
 		if err != nil {
 			return fmt.Errorf("allowance record %q: %w", key, err)
 		}
-		m, err := a.Pattern.compile()
-		if err != nil {
-			return fmt.Errorf("allowance record %q: %w", key, err)
+		if !a.valid(as.now()) {
+			over = append(over, key)
+			return nil
 		}
 		k := owner{a.Principal, a.Capsule}
 		as.byOwner[k] = append(as.byOwner[k], &standing{a, m})
 		return nil
 	})
+	for _, key := range over {
+		err = errors.Join(err, o.Store.Delete(ctx, key))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -236,6 +236,9 @@ func TestAllowanceLife(t *testing.T) {
 	if n, _ := as2.Consume(ctx, &someone, &a); n != nil {
 		t.Error("a used-up allowance came back with a restart")
 	}
+	if _, ok := d.vals[allowancePrefix+"ws"]; ok {
+		t.Error("a used-up allowance is kept by a restart")
+	}
 	must(t, use.Restore(ctx))
 	if !covered(someone) || covered(someone) {
 		t.Error("a use that was given back counts exactly once")

@@ -42,8 +42,8 @@ func (as *Allowances) Consume(ctx context.Context, s *Subject, a *Action) (*Use,
 	return nil, nil
 }
 
-// sweepLocked drops expired and used-up allowances of one owner a while after they stopped counting: a use that
-// is given back finds its allowance again, because only expiry removes at once.
+// sweepLocked drops the expired allowances of one owner. Used-up ones stay until the next start: a use that is
+// given back must find its allowance again.
 func (as *Allowances) sweepLocked(ctx context.Context, k owner) []*standing {
 	now := as.now()
 	list := slices.DeleteFunc(as.byOwner[k], func(x *standing) bool {
@@ -51,7 +51,7 @@ func (as *Allowances) sweepLocked(ctx context.Context, k owner) []*standing {
 			return false
 		}
 		if x.persists() {
-			// Left behind on an error: the next load drops it again when it is swept.
+			// What an error leaves behind is dropped by the next load.
 			_ = as.store.Delete(ctx, allowancePrefix+x.ID)
 		}
 		return true
@@ -100,7 +100,7 @@ func (as *Allowances) List(principal string) []Allowance {
 	return out
 }
 
-// Revoke removes an allowance of a principal. It is gone from the store before it is gone from memory.
+// Revoke removes an allowance of a principal. It is gone from memory even if the store fails, which the error says.
 func (as *Allowances) Revoke(ctx context.Context, principal, id string) error {
 	as.mu.Lock()
 	defer as.mu.Unlock()

@@ -85,6 +85,9 @@ func (i *Interceptor) grantText(e *queued, d Decision) string {
 	return string(al.Scope) + " " + al.Pattern.String()
 }
 
+// onceFor is how long the approval of a queued action waits for the action to be tried again.
+const onceFor = 24 * time.Hour
+
 // allowance is what an approval grants, apart from "always".
 func (e *queued) allowance(d Decision, auditID string, now time.Time) Allowance {
 	r := &e.Request
@@ -92,7 +95,8 @@ func (e *queued) allowance(d Decision, auditID string, now time.Time) Allowance 
 		Scope: ScopeSession, Pattern: e.Lasting, CreatedAt: now, AuditID: auditID}
 	switch d.Choice {
 	case ApproveOnce:
-		al.Scope, al.Pattern, al.MaxUses = ScopeOnce, e.once(), 1
+		// Not for ever: an agent that gave up would leave a loaded gun behind.
+		al.Scope, al.Pattern, al.MaxUses, al.ExpiresAt = ScopeOnce, e.once(), 1, now.Add(onceFor)
 	case ApproveWorkspace:
 		al.Scope = ScopeWorkspace
 	case ApprovePattern:

@@ -257,7 +257,7 @@ func run(argv ...string) Action {
 	return Action{Kind: Exec, Argv: argv}
 }
 func get(url string) Action { return Action{Kind: NetRequest, Resource: "net:" + url, Method: "GET"} }
-func inside(a Action) Action {
+func inWS(a Action) Action {
 	a.InWorkspace = true
 	return a
 }

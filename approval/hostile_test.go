@@ -61,7 +61,7 @@ func TestHostileSubjects(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if _, err := r.Intercept(context.Background(), s, inside(read("/ws/a"))); !errors.Is(err, ErrDenied) {
+		if _, err := r.Intercept(context.Background(), s, inWS(read("/ws/a"))); !errors.Is(err, ErrDenied) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestHostileSubjects(t *testing.T) {
 		t.Error("an unknown class passes")
 	}
 	r.bounds.refuse[FSRead] = true
-	if _, err := r.Intercept(context.Background(), good, inside(read("/ws/a"))); !errors.Is(err, ErrDenied) {
+	if _, err := r.Intercept(context.Background(), good, inWS(read("/ws/a"))); !errors.Is(err, ErrDenied) {
 		t.Errorf("outside of the manifest: %v", err)
 	}
 }

@@ -21,9 +21,15 @@ type Options struct {
 	Approvals  *Manager    // nil: nobody ever attaches, requests are queued in memory
 	Now        func() time.Time
 	Log        *slog.Logger
+	// Locate says where a session works, for subjects that name no workspace. It is called for every Guarded
+	// action, and for the others while any workspace has rules of its own. nil: subjects say it themselves.
+	Locate func(principal, session string) Place
 	// OnBudgetWarning is called when an action takes a budget past its threshold. It must not block.
 	OnBudgetWarning func(Subject, BudgetWarning)
 }
+
+// Place is where a session works. Both are absolute and clean; "" when there is none.
+type Place struct{ Workspace, Home string }
 
 // Interceptor is the gate. Every effect of every capsule passes Intercept. It is safe for concurrent use.
 type Interceptor struct {
@@ -35,6 +41,7 @@ type Interceptor struct {
 	now        func() time.Time
 	log        *slog.Logger
 	onWarning  func(Subject, BudgetWarning)
+	locate     func(principal, session string) Place
 
 	policies atomic.Pointer[policies]
 	policyMu sync.Mutex // serialises SetPolicy
@@ -56,6 +63,7 @@ func New(o Options) (*Interceptor, error) {
 	i := &Interceptor{
 		auditor: o.Auditor, tokens: o.Tokens, budgets: o.Budgets, allowances: o.Allowances,
 		approvals: o.Approvals, now: o.Now, log: o.Log, onWarning: o.OnBudgetWarning,
+		locate: o.Locate,
 	}
 	var err error
 	if o.Policy == nil {
@@ -168,7 +176,12 @@ func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant
 		return nil, i.refuse(ctx, s, a, refusal{is: ErrDenied, layer: LayerManifest, rule: "subject",
 			reason: "the caller has no principal, no capsule id or no manifest"})
 	}
-	if a.Class != Plain && a.Class != Message {
+	guarded := a.Class != Plain && a.Class != Message
+	if s.Workspace == "" && i.locate != nil && (guarded || len(i.policies.Load().byWorkspace) > 0) {
+		at := i.locate(s.Principal, s.Session)
+		s.Workspace, s.Home = at.Workspace, at.Home
+	}
+	if guarded {
 		return i.guarded(ctx, s, a)
 	}
 	p := scratch.Get().(*Action)

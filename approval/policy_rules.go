@@ -16,8 +16,9 @@ func (p *Policy) judgeFile(s *Subject, a *Action) verdict {
 		}
 	}
 	for _, r := range p.rules.NeverAllow {
-		if !under(a.Path, r.Value) || a.InWorkspace && s.Workspace != "" && under(s.Workspace, r.Value) {
-			// A workspace that lies inside of such a directory would be useless otherwise.
+		if !under(a.Path, r.Value) || a.InWorkspace && inside(s.Workspace, r.Value) ||
+			inside(s.Home, r.Value) && under(a.Path, s.Home) {
+			// A workspace or home that lies inside of such a directory (/root, /var) would be useless otherwise.
 			continue
 		}
 		return denied(r, "never_allow", "path %s is never allowed", Display(a.Path))
@@ -49,6 +50,9 @@ func (p *Policy) judgeFile(s *Subject, a *Action) verdict {
 	}
 	return p.byMode(a)
 }
+
+// inside reports whether root is known and lies in dir.
+func inside(root, dir string) bool { return root != "" && under(root, dir) }
 
 // coversRoot makes a deny rule `/x/**` deny /x itself.
 func coversRoot(rule, p string) bool {

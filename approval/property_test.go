@@ -22,6 +22,9 @@ func TestWiderPatternsGrantMore(t *testing.T) {
 		wider := append([]string{}, parts...)
 		switch rapid.IntRange(0, 2).Draw(rt, "how") {
 		case 0:
+			if strings.Contains(wider[n], "**") {
+				rt.Skip() // * would be narrower
+			}
 			wider[n] = "*"
 		case 1:
 			wider[n] = strings.ReplaceAll(wider[n], "?", "*")
@@ -165,7 +168,7 @@ func TestTightenOnlyTightens(t *testing.T) {
 		base, ws := rules.Draw(rt, "base"), rules.Draw(rt, "ws")
 		p, q := mustPolicy(t, base), mustPolicy(t, Tighten(base, ws))
 		for _, a := range []Action{get("https://a.test/"), get("https://b.test/"), get("https://x.test/"), read("/a/x"), write("/b/x"),
-			{Kind: FSDelete, Resource: "fs:delete:///c"}, run("ls", "abcd"), run("dd", "x"), run("mkfs"), inside(write("/ws/a"))} {
+			{Kind: FSDelete, Resource: "fs:delete:///c"}, run("ls", "abcd"), run("dd", "x"), run("mkfs"), inWS(write("/ws/a"))} {
 			must(t, a.complete())
 			s := Subject{Workspace: "/ws"}
 			if before, after := p.judge(&s, &a), q.judge(&s, &a); after.effect > before.effect {

@@ -65,12 +65,12 @@ func TestRealEntries(t *testing.T) {
 	ctx := context.Background()
 	s := g.subject()
 	s.Via = []string{"react"}
-	a := inside(write("/ws/a"))
+	a := inWS(write("/ws/a"))
 	a.Function = "astrid_write_file"
 	grant, err := g.Intercept(ctx, s, a)
 	must(t, err)
 	must(t, grant.Settle(ctx, Outcome{Err: errDisk}))
-	if _, err := g.Intercept(ctx, s, inside(read("/ws/\u00e9"))); err != nil {
+	if _, err := g.Intercept(ctx, s, inWS(read("/ws/\u00e9"))); err != nil {
 		t.Fatal(err)
 	}
 	_, err = g.Intercept(ctx, s, run("sudo", strings.Repeat("x", 20<<10)))
@@ -235,7 +235,7 @@ func BenchmarkGate(b *testing.B) {
 	must(b, err)
 	s := someone
 	s.Bounds = &bounds{}
-	a := inside(write("/ws/src/main.go"))
+	a := inWS(write("/ws/src/main.go"))
 	a.Size = 120
 	text := make([]byte, 500)
 	ctx := context.Background()
@@ -257,7 +257,7 @@ func BenchmarkGate(b *testing.B) {
 	b.Run("lagging-log", func(b *testing.B) {
 		g := newRealGate(b, Rules{}, b.TempDir(), capability.NewMemStore())
 		s := g.subject()
-		a := inside(read("/ws/src/main.go"))
+		a := inWS(read("/ws/src/main.go"))
 		for b.Loop() {
 			if _, err := g.Intercept(ctx, s, a); err != nil {
 				b.Fatal(err)

@@ -199,9 +199,9 @@ func TestModes(t *testing.T) {
 			a    Action
 			want effect
 		}{
-			{"read inside", inside(read("/ws/a")), tc.inside},
-			{"write inside", inside(write("/ws/a")), tc.inside},
-			{"delete inside", inside(Action{Kind: FSDelete, Resource: "fs:delete:///ws/a"}), tc.inside},
+			{"read inside", inWS(read("/ws/a")), tc.inside},
+			{"write inside", inWS(write("/ws/a")), tc.inside},
+			{"delete inside", inWS(Action{Kind: FSDelete, Resource: "fs:delete:///ws/a"}), tc.inside},
 			{"read outside", read("/data/a"), tc.readOut},
 			{"write outside", write("/data/a"), tc.writeOut},
 			{"delete outside", Action{Kind: FSDelete, Resource: "fs:delete:///data/a"}, tc.writeOut},
@@ -214,10 +214,10 @@ func TestModes(t *testing.T) {
 			{"elicit", Action{Kind: Elicit, Resource: "elicit:key"}, allow},
 			// Hard blocks hold in all modes.
 			{"denied path", read("/etc/shadow"), deny},
-			{"denied path inside", inside(write("/etc/shadow")), deny},
+			{"denied path inside", inWS(write("/etc/shadow")), deny},
 			{"denied host", get("https://evil.test:443/"), deny},
 			{"sudo", run("sudo", "ls"), deny},
-			{"dot-dot", inside(read("/ws/../etc/x")), deny},
+			{"dot-dot", inWS(read("/ws/../etc/x")), deny},
 		} {
 			must(t, c.a.complete())
 			if v := p.judge(&Subject{Workspace: "/ws"}, &c.a); v.effect != c.want {
