@@ -1,5 +1,7 @@
 package meter
 
+import "slices"
+
 // flow is what is known of the cost at one place of a body, as the maximum over
 // the paths that reach it.
 type flow struct {
@@ -41,7 +43,8 @@ type bodyWriter struct {
 	entryAt int  // where the constant of the entry check stands, 0 if not placed
 	base    int  // debt from the function's first instruction to the entry check
 	merged  bool // the entry check is a loop's
-	loopMax int  // merged: what a round of that loop owes
+	loopAt  int  // merged: where that loop begins
+	loopMax int  // merged: what a round of it owes
 
 	total     int  // sum of all costs, whatever the path
 	mayRepeat bool // has a loop, a call, a throw or a bulk operation
@@ -68,10 +71,23 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 }
 
 // setEntry fixes the charge at the entry: what precedes the check, and the most
-// that any path still owes when it leaves.
+// that any path still owes when it leaves. A loop that shares its check with the
+// entry charges that if its rounds cost as much; otherwise it is paid before the
+// loop, so that the rounds do not pay it again and again.
 func (w *bodyWriter) setEntry() {
-	if w.entryAt > 0 {
-		w.setCharge(w.entryAt, max(entryMin, w.base+w.exits.debt, w.loopMax))
+	due := max(entryMin, w.base+w.exits.debt)
+	switch {
+	case w.entryAt == 0:
+	case !w.merged:
+		w.setCharge(w.entryAt, due)
+	case w.loopMax >= due:
+		w.setCharge(w.entryAt, w.loopMax)
+	default:
+		w.setCharge(w.entryAt, max(1, w.loopMax))
+		end := len(w.out)
+		w.pay(due)
+		pay := append([]byte(nil), w.out[end:]...)
+		w.out = slices.Insert(w.out[:end], w.loopAt, pay...)
 	}
 }
 
@@ -121,15 +137,11 @@ func (w *bodyWriter) settle(limit int) {
 // exit settles before a return, throw or tail call. After a call it tests the
 // fuel, so that unwinding a deep recursion yields too.
 func (w *bodyWriter) exit() {
-	limit := payAtCall
-	if w.merged {
-		limit = payAtLoop
-	}
-	if w.calls && w.cur.live && w.cur.debt > limit {
+	if w.calls && w.cur.live && w.cur.debt > payAtCall {
 		w.check(w.cur.debt)
 		w.cur.debt, w.cur.open = 0, 0
 	}
-	w.settle(limit)
+	w.settle(payAtCall)
 }
 
 // leave ends the current path.
@@ -141,20 +153,18 @@ func (w *bodyWriter) branch(r *reader, labels ...uint32) {
 	w.place()
 	w.blocks++
 	outer := uint32(len(w.frames)) - 1
-	limit := payAt
+	leaves := false
 	for _, l := range labels {
 		if l > outer {
 			r.fail("label %d inside %d blocks", l, len(w.frames))
 			return
 		}
-		if l == outer {
-			limit = payAtLoop
-		}
+		leaves = leaves || l == outer
 	}
-	if limit == payAtLoop {
+	if leaves {
 		w.exit()
 	} else {
-		w.settle(limit)
+		w.settle(payAt)
 	}
 	for _, l := range labels {
 		w.target(l, w.cur)

@@ -59,16 +59,19 @@ func (w *bodyWriter) open(r *reader, op byte) {
 			w.settle(payAtLoop)
 		}
 	}
+	at := len(w.out)
 	w.out = w.m.blockType(r, append(w.out, op))
 	switch {
 	case op == opTryTable:
 		w.mayRepeat = true
 		w.catches(r)
 	case op == opLoop && w.cur.live:
-		f.label, f.entry = w.cur, w.pending
 		f.at = w.check(0)
 		if w.pending {
-			w.pending, w.merged, w.base, w.entryAt = false, true, w.cur.debt, f.at
+			f.entry, w.pending, w.merged = true, false, true
+			w.base, w.entryAt, w.loopAt = w.cur.debt, f.at, at
+		} else {
+			f.label = w.cur
 		}
 		w.cur.debt, w.cur.open = 0, 0
 	}

@@ -38,8 +38,7 @@ const (
 	// payAtCall: the same before a call, return or throw, where the debt would
 	// otherwise multiply with the depth of recursion.
 	payAtCall = 24
-	// payAtLoop: the same before a loop and, when entry and loop share a check,
-	// before an exit: what is left is charged in each round of the loop.
+	// payAtLoop: the same before a loop: what is left is charged in each round.
 	payAtLoop = 8
 	// checkAt: more units than this are not executed without a test.
 	checkAt = 512
