@@ -16,14 +16,18 @@ import (
 // unpack writes a .capsule archive, a gzip-compressed tar, below root. Every entry is checked before
 // anything of it is written; root confines what the checks might miss.
 func unpack(r io.Reader, root *os.Root) error {
+	// Headers and padding count too: an endless chain of them unpacks to no file at all.
+	return unpackAtMost(r, root, MaxTotalSize+MaxEntries*2048)
+}
+
+func unpackAtMost(r io.Reader, root *os.Root, limit int64) error {
 	compressed := &bounded{r: bufio.NewReaderSize(r, 64<<10), left: MaxArchiveSize, what: "the archive"}
 	gz, err := gzip.NewReader(compressed)
 	if err != nil {
 		return fmt.Errorf("%w: not a gzip-compressed archive: %w", ErrBadPackage, err)
 	}
 	gz.Multistream(false)
-	// Headers and padding count too: an endless chain of them unpacks to no file at all.
-	unpacked := &bounded{r: gz, left: MaxTotalSize + MaxEntries*2048, what: "the unpacked archive"}
+	unpacked := &bounded{r: gz, left: limit, what: "the unpacked archive"}
 	tr := tar.NewReader(unpacked)
 	n := newNames()
 	for {

@@ -126,6 +126,25 @@ func TestVerifyBinary(t *testing.T) {
 	}
 }
 
+// A manifest that was widened after installation does not load, even when the binary is the right one.
+func TestVerifyBinaryChecksTheManifest(t *testing.T) {
+	f := newFixture(t)
+	i := f.mustInstall(map[string]string{"Capsule.toml": manifest("demo", "1.0.0", ""), "main.wasm": "binary"})
+	if _, err := VerifyBinary(i.Dir, i.Manifest, i.Meta, f.BinDir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(i.Dir, "Capsule.toml")
+	write(t, path, manifest("demo", "1.0.0", "[capabilities]\nnet = [\"*\"]\n"))
+	m, err := capsule.LoadManifest(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = VerifyBinary(i.Dir, m, i.Meta, f.BinDir)
+	if !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), i.Manifest.Hash) || !strings.Contains(err.Error(), m.Hash) {
+		t.Errorf("loaded: %v", err)
+	}
+}
+
 func TestVerifyBinaryWithoutComponent(t *testing.T) {
 	m, err := capsule.ParseManifest("Capsule.toml", []byte("[package]\nname = \"demo\"\nversion = \"1.0.0\"\n"))
 	if err != nil {
