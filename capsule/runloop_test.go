@@ -32,6 +32,7 @@ func TestRunLoopGivesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second}
 		if !slices.Equal(runs, want) {
 			t.Errorf("ran at %v", runs)
