@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -57,6 +58,10 @@ func openBolt(ctx context.Context, path string) (Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := syncDir(filepath.Dir(path)); err != nil { // a new file's name must be as durable as what is written to it
+		db.Close()
+		return nil, fmt.Errorf("storage: make the name of %s durable: %w", path, err)
+	}
 	e := &boltEngine{db: db, path: path, idle: make(chan struct{})}
 	e.q.init()
 	go e.commitLoop()
@@ -80,6 +85,18 @@ func prepareFile(path string) error {
 		if err := os.Chmod(path, 0o600); err != nil {
 			return fmt.Errorf("storage: %s is readable by other users and cannot be closed to them: %w", path, err)
 		}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err // the others mean that this file system has no such thing
 	}
 	return nil
 }

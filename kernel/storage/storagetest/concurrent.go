@@ -201,6 +201,52 @@ func testHammerPuts(t *testing.T, e storage.Engine) {
 	}
 }
 
+// testHammerWatch lets watchers come and go while writers write. Each sees an unbroken run of one writer's counter.
+func testHammerWatch(t *testing.T, e storage.Engine) {
+	stop := make(chan struct{})
+	var writer, watchers sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := e.Put(ctx, "n", strconv.AppendInt(nil, int64(i), 10)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 8 {
+		watchers.Go(func() {
+			for range 5 {
+				short, cancel := context.WithCancel(ctx)
+				ch, err := e.Watch(short, "n")
+				if err != nil {
+					t.Error(err)
+					cancel()
+					return
+				}
+				last := -1
+				for range 3 {
+					n, _ := strconv.Atoi(string((<-ch).Value))
+					if last >= 0 && n != last+1 {
+						t.Errorf("%d came after %d", n, last)
+					}
+					last = n
+				}
+				cancel()
+				for range ch { // ends
+				}
+			}
+		})
+	}
+	watchers.Wait()
+	close(stop)
+	writer.Wait()
+}
+
 // testHammerClose closes under load: each write is either durable or refused, and nobody hangs.
 func testHammerClose(t *testing.T, e storage.Engine) {
 	var wg sync.WaitGroup

@@ -46,6 +46,7 @@ func Run(t *testing.T, open Open) {
 		{"WatchCloses", testWatchCloses},
 		{"HammerCounter", testHammerCounter},
 		{"HammerPuts", testHammerPuts},
+		{"HammerWatch", testHammerWatch},
 		{"HammerClose", testHammerClose},
 		{"Model", testModel},
 	} {
