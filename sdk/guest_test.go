@@ -97,6 +97,16 @@ func TestGuestTools(t *testing.T) {
 	}
 }
 
+// A capsule is compiled at install and held in memory: a dependency that makes all of
+// them much larger should be noticed.
+func TestGuestSize(t *testing.T) {
+	for _, dir := range []string{"./testdata/tool", "./testdata/loop", "../testdata/guests/everything"} {
+		if n := len(build(t, dir)); n > 4_500_000 {
+			t.Errorf("%s is %d bytes", dir, n)
+		}
+	}
+}
+
 func TestGuestVerdicts(t *testing.T) {
 	h := newNativeHost(t, build(t, "./testdata/tool"))
 	for _, tt := range []struct{ action, payload, out string }{
