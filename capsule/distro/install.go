@@ -22,6 +22,9 @@ type Options struct {
 
 	// Pin makes every capsule that the lock lists have the binary that it lists.
 	Pin *Lock
+	// Agreed are the manifests that the user was shown, usually from Preview. A capsule whose manifest has
+	// become another one since then is refused.
+	Agreed []*capsule.Manifest
 	// Progress is told about each capsule before it is installed.
 	Progress func(done, total int, name string)
 	// Now is the clock for the lock; nil means time.Now.
@@ -146,6 +149,11 @@ func (o *Options) one(ctx context.Context, e Entry, env map[string]string) (stor
 	pin := store.InstallOptions{Source: e.Source, Name: e.Name, Version: e.Version.String()}
 	if locked, ok := o.Pin.Find(e.Name); ok {
 		pin.WasmHash = locked.WasmHash()
+	}
+	for _, m := range o.Agreed {
+		if m.ID() == e.Name {
+			pin.ManifestHash = m.Hash
+		}
 	}
 	installed, err := p.install(ctx, o.Store, pin)
 	if err != nil {

@@ -100,6 +100,10 @@ func TestInstall(t *testing.T) {
 	h := newHome(t)
 	var seen []string
 	h.Progress = func(done, total int, name string) { seen = append(seen, name) }
+	var err error
+	if h.Agreed, err = Preview(context.Background(), h.Options); err != nil {
+		t.Fatal(err)
+	}
 	r, err := Install(context.Background(), h.Options)
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +175,13 @@ func TestInstallFailureWritesNoLock(t *testing.T) {
 		"pinned otherwise": {func(h *home) {
 			h.Pin = &Lock{Capsules: []LockEntry{{Name: "cli", Hash: "blake3:" + capsule.Hash([]byte("older"))}}}
 		}, capsule.Hash([]byte("older")) + " was expected"},
+		"other manifest than shown": {func(h *home) {
+			var err error
+			if h.Agreed, err = Preview(context.Background(), h.Options); err != nil {
+				h.t.Fatal(err)
+			}
+			h.archives["cli.capsule"] = archiveOf(h.t, manifestOf("cli", "[capabilities]\nuplink = true\nnet = [\"*\"]\n"), "cli")
+		}, "is not the one that was agreed to"},
 		"consent refused": {func(h *home) {
 			h.Store.Consent = func(_ context.Context, next, _ *capsule.Manifest) error {
 				if next.ID() == "cli" {

@@ -2,9 +2,7 @@ package distro
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -86,12 +84,9 @@ func ParseLock(path string, data []byte) (*Lock, error) {
 	return &l, errs.Err()
 }
 
-// LoadLock reads a lock file. A file that does not exist is (nil, nil): nothing is installed yet.
+// LoadLock reads a lock file. The error wraps fs.ErrNotExist when nothing was installed yet.
 func LoadLock(path string) (*Lock, error) {
 	data, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +116,12 @@ func (l *Lock) Save(path string) error {
 	return capsule.WriteFileAtomic(path, data, 0o600)
 }
 
-// Fresh reports whether the lock is of exactly this distro and version.
+// Fresh reports whether the lock is of exactly this distro and version. No lock (nil) is not.
 func (l *Lock) Fresh(m *Manifest) bool {
 	return l != nil && l.Distro.ID == m.Info.ID && l.Distro.Version == m.Info.Version.String()
 }
 
-// Find returns the entry of a capsule.
+// Find returns the entry of a capsule. No lock (nil) has none.
 func (l *Lock) Find(name string) (LockEntry, bool) {
 	if l != nil {
 		for _, e := range l.Capsules {

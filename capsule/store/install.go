@@ -25,6 +25,8 @@ type InstallOptions struct {
 	Name     string // the package must have this name
 	Version  string // and this version
 	WasmHash string // and this binary: 64 hex digits
+	// ManifestHash pins the manifest to the one whose capabilities the user has agreed to.
+	ManifestHash string
 }
 
 // InstallPath installs a prepared capsule directory or a .capsule file.
@@ -105,6 +107,9 @@ func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Roo
 		return Installed{}, fmt.Errorf("install: %w", err)
 	}
 	defer unlock()
+	if _, err := s.recoverLocked(); err != nil {
+		return Installed{}, fmt.Errorf("clean up after an interrupted installation: %w", err)
+	}
 	staged, err := os.MkdirTemp(s.Dir, stagingPrefix)
 	if err != nil {
 		return Installed{}, fmt.Errorf("install: %w", err)
@@ -196,6 +201,9 @@ func (in *installation) identify() error {
 	}
 	if want := in.options.Version; want != "" && want != m.Package.Version.String() {
 		return fmt.Errorf("%w: %s has version %s, %s was expected", ErrBadPackage, m.ID(), m.Package.Version, want)
+	}
+	if want := in.options.ManifestHash; want != "" && want != m.Hash {
+		return fmt.Errorf("%w: the manifest of %s is not the one that was agreed to", ErrIntegrity, m.ID())
 	}
 	if err := in.readWasm(); err != nil {
 		return fmt.Errorf("capsule %s: %w", m.ID(), err)

@@ -162,6 +162,7 @@ func TestInstallFailureChangesNothing(t *testing.T) {
 		}(), want: ErrBadPackage},
 		{name: "other name expected", files: good, opts: InstallOptions{Name: "other"}, want: ErrBadPackage, text: "other"},
 		{name: "other version expected", files: good, opts: InstallOptions{Version: "2.0.1"}, want: ErrBadPackage},
+		{name: "other manifest expected", files: good, opts: InstallOptions{ManifestHash: capsule.Hash(nil)}, want: ErrIntegrity, text: "agreed"},
 		{name: "other binary expected", files: good, opts: InstallOptions{WasmHash: capsule.Hash(nil)}, want: ErrIntegrity, text: capsule.Hash([]byte("new"))},
 	}
 	for _, tt := range tests {

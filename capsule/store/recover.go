@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -16,16 +15,26 @@ const (
 )
 
 // Recover finishes what a crash interrupted: a previous state whose successor never arrived is put back, and
-// leftovers are removed. Call it at start. It returns the names that it put back.
-func (s *Store) Recover(ctx context.Context) (restored []string, err error) {
+// leftovers are removed. Call it at start; an installation does the same first. It returns the names that it
+// put back. While another process is changing the store, there is nothing to recover, and Recover returns at
+// once.
+func (s *Store) Recover() (restored []string, err error) {
 	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	unlock, err := s.lock(ctx)
+	unlock, err := s.tryLock()
+	if errors.Is(err, errLocked) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	return s.recoverLocked()
+}
+
+// recoverLocked is Recover for who holds the lock: everything that is in progress belongs to nobody.
+func (s *Store) recoverLocked() (restored []string, err error) {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
 		return nil, err

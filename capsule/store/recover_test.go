@@ -14,7 +14,7 @@ import (
 
 func TestRecover(t *testing.T) {
 	f := newFixture(t)
-	if restored, err := f.Recover(context.Background()); err != nil || restored != nil {
+	if restored, err := f.Recover(); err != nil || restored != nil {
 		t.Fatalf("a store that does not exist: %v %v", restored, err)
 	}
 	f.capsule("kept", "")
@@ -33,7 +33,7 @@ func TestRecover(t *testing.T) {
 	if all, _ := f.List(); len(all) != 2 {
 		t.Errorf("leftovers are listed: %v", all)
 	}
-	restored, err := f.Recover(context.Background())
+	restored, err := f.Recover()
 	if err != nil || !slices.Equal(restored, []string{"half"}) {
 		t.Errorf("restored %v, %v", restored, err)
 	}
@@ -82,8 +82,20 @@ func TestLockExcludes(t *testing.T) {
 	if _, err := f.InstallPath(ctx, f.dir(map[string]string{"Capsule.toml": manifest("demo", "1.0.0", ""), "main.wasm": "x"}), InstallOptions{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("installed while another held the lock: %v", err)
 	}
+	if err := os.Mkdir(filepath.Join(f.Dir, ".staging-busy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Recover(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(f.Dir, ".staging-busy")); err != nil {
+		t.Error("removed what the holder of the lock is working on")
+	}
 	unlock()
-	f.capsule("demo", "")
+	f.capsule("demo", "") // cleans up first
+	if _, err := os.Stat(filepath.Join(f.Dir, ".staging-busy")); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the leftover is still there")
+	}
 }
 
 // Installing, removing, recovering and reading at once never shows half a capsule.
@@ -115,7 +127,7 @@ func TestStoreHammer(t *testing.T) {
 				if _, err := f.InstallPath(context.Background(), dir, InstallOptions{}); err != nil {
 					t.Error(err)
 				}
-				if _, err := f.Recover(context.Background()); err != nil {
+				if _, err := f.Recover(); err != nil {
 					t.Error(err)
 				}
 			}
