@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 // LlmRequest asks a provider for one answer.
@@ -88,6 +89,24 @@ type ContentPart struct {
 	MediaType string `json:"media_type,omitempty"`
 }
 
+// MarshalJSON writes the fields of the part's type, also when they are empty: readers require them.
+func (p ContentPart) MarshalJSON() ([]byte, error) {
+	switch p.Type {
+	case "text":
+		return json.Marshal(struct {
+			Type string `json:"type"`
+			Text string `json:"text"`
+		}{p.Type, p.Text})
+	case "image":
+		return json.Marshal(struct {
+			Type      string `json:"type"`
+			Data      string `json:"data"`
+			MediaType string `json:"media_type"`
+		}{p.Type, p.Data, p.MediaType})
+	}
+	return nil, fmt.Errorf("content part has unknown type %q", p.Type)
+}
+
 // ToolCall is a model's wish to run a tool.
 type ToolCall struct {
 	ID        string          `json:"id"`
@@ -150,7 +169,10 @@ func (c *Content) unmarshalList(b []byte) error {
 		ID        *string         `json:"id"`
 		Name      *string         `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`
-		ContentPart
+		Type      string          `json:"type"`
+		Text      *string         `json:"text"`
+		Data      *string         `json:"data"`
+		MediaType *string         `json:"media_type"`
 	}
 	if err := json.Unmarshal(b, &items); err != nil {
 		return err
@@ -161,8 +183,10 @@ func (c *Content) unmarshalList(b []byte) error {
 		switch {
 		case it.ID != nil && it.Name != nil && it.Arguments != nil:
 			calls = append(calls, ToolCall{ID: *it.ID, Name: *it.Name, Arguments: it.Arguments})
-		case it.Type == "text" || it.Type == "image":
-			parts = append(parts, it.ContentPart)
+		case it.Type == "text" && it.Text != nil:
+			parts = append(parts, ContentPart{Type: it.Type, Text: *it.Text})
+		case it.Type == "image" && it.Data != nil && it.MediaType != nil:
+			parts = append(parts, ContentPart{Type: it.Type, Data: *it.Data, MediaType: *it.MediaType})
 		default:
 			return errors.New("message content list holds neither tool calls nor parts")
 		}
@@ -237,34 +261,41 @@ func (e *StreamEvent) UnmarshalJSON(b []byte) error {
 		e.Done = true
 		return nil
 	}
-	var fields struct {
-		TextDelta      *string
-		ReasoningDelta *string
-		ToolCallStart  *ToolCallStart
-		ToolCallDelta  *ToolCallDelta
-		ToolCallEnd    *ToolCallEnd
-		Usage          *Usage
-		Error          *string
-	}
-	if err := json.Unmarshal(b, &fields); err != nil {
+	// A map keeps names exact, which a struct would not: readers elsewhere know no other spelling.
+	var variant map[string]json.RawMessage
+	if err := json.Unmarshal(b, &variant); err != nil {
 		return err
 	}
-	*e = StreamEvent{
-		TextDelta: fields.TextDelta, ReasoningDelta: fields.ReasoningDelta,
-		ToolCallStart: fields.ToolCallStart, ToolCallDelta: fields.ToolCallDelta, ToolCallEnd: fields.ToolCallEnd,
-		Usage: fields.Usage, Error: fields.Error,
+	if len(variant) != 1 {
+		return errors.New("stream event must have exactly one field")
 	}
-	set := 0
-	for _, ok := range []bool{
-		e.TextDelta != nil, e.ReasoningDelta != nil, e.ToolCallStart != nil, e.ToolCallDelta != nil,
-		e.ToolCallEnd != nil, e.Usage != nil, e.Error != nil,
-	} {
-		if ok {
-			set++
+	for name, body := range variant {
+		if string(body) == "null" {
+			return fmt.Errorf("stream event %s has no body", name)
+		}
+		if err := e.set(name, body); err != nil {
+			return fmt.Errorf("stream event %s: %w", name, err)
 		}
 	}
-	if set != 1 {
-		return errors.New("stream event must have exactly one known field")
-	}
 	return nil
+}
+
+func (e *StreamEvent) set(name string, body []byte) error {
+	switch name {
+	case "TextDelta":
+		return json.Unmarshal(body, &e.TextDelta)
+	case "ReasoningDelta":
+		return json.Unmarshal(body, &e.ReasoningDelta)
+	case "ToolCallStart":
+		return json.Unmarshal(body, &e.ToolCallStart)
+	case "ToolCallDelta":
+		return json.Unmarshal(body, &e.ToolCallDelta)
+	case "ToolCallEnd":
+		return json.Unmarshal(body, &e.ToolCallEnd)
+	case "Usage":
+		return json.Unmarshal(body, &e.Usage)
+	case "Error":
+		return json.Unmarshal(body, &e.Error)
+	}
+	return errors.New("unknown variant")
 }

@@ -122,10 +122,13 @@ type FieldType struct {
 
 // MarshalJSON writes the externally tagged form.
 func (t FieldType) MarshalJSON() ([]byte, error) {
-	if t.Name == "Enum" {
-		return json.Marshal(map[string][]string{"Enum": t.Enum})
+	switch t.Name {
+	case "Text", "Secret", "Array":
+		return json.Marshal(t.Name)
+	case "Enum":
+		return json.Marshal(map[string][]string{"Enum": append([]string{}, t.Enum...)}) // never null
 	}
-	return json.Marshal(t.Name)
+	return nil, fmt.Errorf("unknown field type %q", t.Name)
 }
 
 // UnmarshalJSON reads the externally tagged form.
@@ -139,14 +142,14 @@ func (t *FieldType) UnmarshalJSON(b []byte) error {
 		}
 		return fmt.Errorf("unknown field type %q", name)
 	}
-	var enum struct{ Enum []string }
+	var enum map[string][]string // a map keeps the name exact
 	if err := json.Unmarshal(b, &enum); err != nil {
 		return err
 	}
-	if enum.Enum == nil {
+	if len(enum) != 1 || enum["Enum"] == nil {
 		return fmt.Errorf("unknown field type %s", b)
 	}
-	*t = FieldType{Name: "Enum", Enum: enum.Enum}
+	*t = FieldType{Name: "Enum", Enum: enum["Enum"]}
 	return nil
 }
 
