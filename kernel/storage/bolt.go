@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -152,15 +153,23 @@ func corrupt(path string, cause error) error {
 		ErrCorrupt, path, cause)
 }
 
-// boltReader reads from one bbolt transaction.
+// boltReader reads from one bbolt transaction. It marks bbolt's panics, to tell them from those of a caller's function.
 type boltReader struct{ b *bolt.Bucket }
 
+func markDamage() {
+	if p := recover(); p != nil {
+		panic(damage{p})
+	}
+}
+
 func (r boltReader) get(key string) ([]byte, bool) {
+	defer markDamage()
 	val := r.b.Get([]byte(key))
 	return val, val != nil
 }
 
 func (r boltReader) ascend(from string, visit func(string, []byte) bool) {
+	defer markDamage()
 	c := r.b.Cursor()
 	for k, v := c.Seek([]byte(from)); k != nil; k, v = c.Next() {
 		if !visit(string(k), v) {
@@ -169,12 +178,14 @@ func (r boltReader) ascend(from string, visit func(string, []byte) bool) {
 	}
 }
 
-// view runs fn in a read transaction. bbolt panics where it finds a damaged page; that becomes an error, for good.
+// view runs fn in a read transaction. bbolt panics where it finds a damaged page, and pages that the disk cannot deliver fault;
+// both become an error, for good.
 func (e *boltEngine) view(fn func(reader)) (err error) {
 	if err := e.failed.get(); err != nil {
 		return err
 	}
 	defer e.failed.guard(e.path, &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	err = e.db.View(func(tx *bolt.Tx) error {
 		fn(boltReader{tx.Bucket(boltBucket)})
 		return nil
@@ -236,6 +247,9 @@ func (e *boltEngine) Close() (err error) {
 		e.q.close()
 		<-e.idle
 		e.hub.close()
+		if err = e.failed.get(); err != nil {
+			return // bbolt may have left its locks held, and would wait for them: the file is let go when the process ends
+		}
 		err = e.db.Close()
 	})
 	return err

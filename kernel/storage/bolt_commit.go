@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -102,6 +103,7 @@ func (e *boltEngine) Update(ctx context.Context, fn func(Tx) error) error {
 
 func (e *boltEngine) commitLoop() {
 	defer close(e.idle)
+	debug.SetPanicOnFault(true) // see view
 	for {
 		jobs := e.q.take()
 		if len(jobs) == 0 {

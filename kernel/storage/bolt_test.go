@@ -177,6 +177,51 @@ func TestBoltDamage(t *testing.T) {
 	}
 }
 
+// TestBoltDamageWhileOpen takes the file's pages away under a running engine: every call fails, no call kills the process or hangs.
+func TestBoltDamageWhileOpen(t *testing.T) {
+	ctx := context.Background()
+	for name, first := range map[string]func(e Engine) error{
+		"get":  func(e Engine) error { _, err := e.Get(ctx, "k0100"); return err },
+		"scan": func(e Engine) error { return e.Scan(ctx, "", func(string, []byte) error { return nil }) },
+		"put":  func(e Engine) error { return e.Put(ctx, "k0100", []byte("x")) },
+		"update": func(e Engine) error {
+			return e.Update(ctx, func(tx Tx) error { _, err := tx.Get("k0100"); return err })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			e := openFile(t, path)
+			e.Update(ctx, func(tx Tx) error {
+				for i := range 2000 {
+					tx.Put(fmt.Sprintf("k%04d", i), make([]byte, 1000))
+				}
+				return nil
+			})
+			if err := os.Truncate(path, 8192); err != nil {
+				t.Fatal(err)
+			}
+			if err := first(e); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("first call: %v", err)
+			}
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					if err := e.Put(ctx, "k", nil); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("a later write: %v", err)
+					}
+					if _, err := e.Get(ctx, "k"); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("a later read: %v", err)
+					}
+				})
+			}
+			wg.Wait()
+			if err := e.Close(); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("Close: %v", err)
+			}
+		})
+	}
+}
+
 func overwrite(b []byte) {
 	for i := range b {
 		b[i] = byte(i*7 + 13)

@@ -125,12 +125,21 @@ func (b *buffer) Scan(prefix string, fn func(key string, val []byte) error) erro
 func (b *buffer) run(fn func(Tx) error) (err error) {
 	defer func() {
 		b.done = true
-		if p := recover(); p != nil {
+		switch p := recover().(type) {
+		case nil:
+		case damage: // not fn's doing
+			panic(p)
+		default:
 			err = fmt.Errorf("storage: transaction panicked: %v", p)
 		}
 	}()
 	return fn(b)
 }
+
+// damage is what an engine panics with when it finds that its own data is broken.
+type damage struct{ cause any }
+
+func (d damage) String() string { return fmt.Sprint(d.cause) }
 
 // swap is CompareAndSwap as a transaction.
 func swap(key string, old, new []byte) func(Tx) error {
