@@ -58,7 +58,7 @@ type specValue struct {
 	Value    any
 }
 
-func specDir(t *testing.T) string {
+func specDir(t testing.TB) string {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
 		t.Fatal(err)
