@@ -43,9 +43,14 @@ func EnvVars() map[string]string {
 	return m
 }
 
-// WriteTOML writes entries as a file that Load reads back to the same values. With origins, a comment behind each value, and each entry of
-// a list, says where it was set.
-func WriteTOML(w io.Writer, entries []Entry, origins bool) error {
+// ShowOptions says which comments WriteTOML adds.
+type ShowOptions struct {
+	Origins bool // behind each value, and each entry of a list: where it was set
+	Docs    bool // above each key: what it means
+}
+
+// WriteTOML writes entries as a file that Load reads back to the same values.
+func WriteTOML(w io.Writer, entries []Entry, o ShowOptions) error {
 	var b strings.Builder
 	section := ""
 	for _, e := range entries {
@@ -55,7 +60,10 @@ func WriteTOML(w io.Writer, entries []Entry, origins bool) error {
 			fmt.Fprintf(&b, "\n[%s]\n", in)
 			section = in
 		}
-		writeEntry(&b, e, name, origins)
+		if o.Docs {
+			fmt.Fprintf(&b, "# %s\n", e.Doc)
+		}
+		writeEntry(&b, e, name, o.Origins)
 		if isTable(e.Value) { // it opened a section of its own, or may be followed by keys that are not in it
 			section = e.Key
 		}

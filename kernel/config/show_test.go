@@ -31,13 +31,13 @@ astrid_user = "josh"
 // TestShowRoundTrip: what is shown is a configuration that means the same.
 func TestShowRoundTrip(t *testing.T) {
 	first := world{user: everything}.load(t)
-	for _, origins := range []bool{false, true} {
+	for _, show := range []ShowOptions{{}, {Origins: true}, {Docs: true}} {
 		entries, err := first.Entries("")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := WriteTOML(&out, entries, origins); err != nil {
+		if err := WriteTOML(&out, entries, show); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsAny(out.String(), "\x1b\u202e") {
@@ -75,7 +75,7 @@ func TestShowOrigins(t *testing.T) {
 	c := world{user: everything, env: map[string]string{"ASTRID_LOG_LEVEL": "warn"}}.load(t)
 	entries, _ := c.Entries("")
 	var out bytes.Buffer
-	WriteTOML(&out, entries, true)
+	WriteTOML(&out, entries, ShowOptions{Origins: true})
 	for _, want := range []string{
 		"mode = \"guided\"  # " + c.opts.UserFile + ":3:1\n",
 		"session_max_usd = 50.0  # " + c.opts.UserFile + ":8:1\n",
@@ -89,6 +89,15 @@ func TestShowOrigins(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+func TestShowDocs(t *testing.T) {
+	entries, _ := world{}.load(t).Entries("workspace")
+	var out bytes.Buffer
+	WriteTOML(&out, entries, ShowOptions{Docs: true})
+	if want := "[workspace]\n# what needs no question: safe, guided, autonomous or yolo\nmode = \"safe\"\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 
