@@ -261,5 +261,8 @@ func (p *parser) object() json.RawMessage {
 	if p.err == nil && (json.Compact(&b, raw) != nil || !bytes.Equal(b.Bytes(), raw)) {
 		p.fail("a compact JSON object")
 	}
+	if !bytes.Equal(unescapeHTML(raw), raw) {
+		p.fail("no needless escapes")
+	}
 	return b.Bytes()
 }

@@ -64,7 +64,7 @@ func (d Draft) normalize() (Draft, error) {
 		if err := json.Compact(&b, d.Data); err != nil {
 			return d, fmt.Errorf("%w: data: %v", ErrInvalid, err)
 		}
-		d.Data = b.Bytes()
+		d.Data = unescapeHTML(b.Bytes())
 	}
 	return d, d.check()
 }

@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -139,3 +141,30 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
 }
+
+// unescapeHTML undoes what encoding/json does to the output of a Marshaler: it escapes
+// five characters that our form writes as they are.
+func unescapeHTML(b []byte) []byte {
+	if !bytes.Contains(b, []byte(`\u`)) {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' || i+1 == len(b) {
+			out = append(out, b[i])
+			continue
+		}
+		if i+6 <= len(b) {
+			if c, ok := htmlEscapes[strings.ToLower(string(b[i:i+6]))]; ok {
+				out = append(out, c...)
+				i += 5
+				continue
+			}
+		}
+		out = append(out, b[i], b[i+1]) // a pair, so that \\ does not begin an escape
+		i++
+	}
+	return out
+}
+
+var htmlEscapes = map[string]string{`\u003c`: "<", `\u003e`: ">", `\u0026`: "&", `\u2028`: "\u2028", `\u2029`: "\u2029"}

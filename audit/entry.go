@@ -116,12 +116,13 @@ func (e *Entry) Line() []byte {
 	return e.line
 }
 
-// MarshalJSON returns the canonical form.
+// MarshalJSON returns the canonical form. Mind that json.Marshal then escapes <, >, & and two
+// more in it; what must verify elsewhere is [Entry.Line].
 func (e Entry) MarshalJSON() ([]byte, error) { return e.Line(), nil }
 
-// UnmarshalJSON accepts the canonical form and nothing else.
+// UnmarshalJSON accepts the canonical form, also as json.Marshal escapes it, and nothing else.
 func (e *Entry) UnmarshalJSON(b []byte) error {
-	v, err := DecodeLine(b)
+	v, err := DecodeLine(unescapeHTML(b))
 	if err == nil {
 		*e = v
 	}
