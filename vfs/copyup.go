@@ -216,15 +216,6 @@ func dress(dir int, name string, f *os.File, st *stat, keepTime bool) error {
 	return err
 }
 
-// keepOwnerFd sets the owner where we may; where we may not, the writer owns it.
-func keepOwnerFd(fd int, st *stat) {
-	if now, err := statFd(fd); err == nil && (now.uid != st.uid || now.gid != st.gid) {
-		if unix.Fchown(fd, st.uid, st.gid) != nil {
-			unix.Fchown(fd, -1, st.gid)
-		}
-	}
-}
-
 // setTime sets the modification time in Unix nanoseconds, and the access time with it.
 func setTime(dir int, name string, mtime int64) error {
 	ts := unix.NsecToTimespec(mtime)

@@ -281,11 +281,15 @@ func (v *OverlayVfs) prepare(s *step) error {
 	if _, err := io.Copy(dst, src); err != nil {
 		return err
 	}
-	if old, err := v.lowerStat(string(s.Path)); err == nil && old != nil && old.isFile() {
-		st.uid, st.gid = old.uid, old.gid // the workspace's owner keeps the file
-	}
 	if err := dress(low, temp, dst, st, true); err != nil {
 		return err
+	}
+	if old, err := v.lowerStat(string(s.Path)); err == nil && old != nil && old.isFile() {
+		keepOwnerOfReplaced(int(dst.Fd()), old)
+		// A change of owner may have taken mode bits away.
+		if err := unix.Fchmod(int(dst.Fd()), uint32(st.mode.Perm())); err != nil {
+			return err
+		}
 	}
 	return dst.Sync()
 }

@@ -27,7 +27,8 @@ const (
 type mountJob struct {
 	Lower, Upper, Work, At, Out string
 	Seed                        uint64
-	Steps                       int // changes to make through the mount
+	Steps                       int    // random changes to make through the mount
+	Script                      string // "append path;write path"
 }
 
 func init() { children[mountEnv] = mountChild }
@@ -51,6 +52,17 @@ func mountChild(arg string) int {
 	rng := rand.New(rand.NewPCG(j.Seed, 1))
 	for range j.Steps {
 		kernelStep(rng, r)
+	}
+	for _, line := range strings.Split(j.Script, ";") {
+		verb, p, _ := strings.Cut(line, " ")
+		flag, text := os.O_WRONLY|os.O_APPEND, "+"
+		if verb == "write" {
+			flag, text = os.O_WRONLY|os.O_CREATE, "kernel"
+		}
+		if f, err := r.OpenFile(p, flag, 0o644); err == nil {
+			f.WriteString(text)
+			f.Close()
+		}
 	}
 	pic, err := json.Marshal(plainTree(r))
 	if err == nil {
@@ -135,8 +147,18 @@ func plainTree(r *os.Root) map[string]string {
 // mount runs the job over a closed overlay and returns what the kernel shows.
 func mount(t *testing.T, v *OverlayVfs, seed uint64, steps int) map[string]string {
 	t.Helper()
+	return runMount(t, v, mountJob{Seed: seed, Steps: steps})
+}
+
+func mountSteps(t *testing.T, v *OverlayVfs, script string) map[string]string {
+	t.Helper()
+	return runMount(t, v, mountJob{Script: script})
+}
+
+func runMount(t *testing.T, v *OverlayVfs, j mountJob) map[string]string {
+	t.Helper()
 	dir := t.TempDir()
-	j := mountJob{v.LowerDir(), v.UpperDir(), v.WorkDir(), filepath.Join(dir, "at"), filepath.Join(dir, "out"), seed, steps}
+	j.Lower, j.Upper, j.Work, j.At, j.Out = v.LowerDir(), v.UpperDir(), v.WorkDir(), filepath.Join(dir, "at"), filepath.Join(dir, "out")
 	must(t, os.Mkdir(j.At, 0o755))
 	arg, err := json.Marshal(j)
 	must(t, err)
@@ -221,5 +243,35 @@ func randomChanges(rng *rand.Rand, v Vfs, n int) {
 		case 6:
 			v.Chmod(p, 0o711)
 		}
+	}
+}
+
+// TestCopyUpForeign: what another group owns can be changed through a mount that does not map the group.
+func TestCopyUpForeign(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give a file away")
+	}
+	v, lower := newOverlay(t, OverlayOptions{})
+	for _, p := range []string{"a/a", "d", "d/a"} {
+		must(t, os.Chown(filepath.Join(lower, p), 0, 12345))
+	}
+	must(t, v.CopyUpForeign())
+	if list, err := v.Changes(); err != nil || len(list) != 0 {
+		t.Fatalf("copying up is a change: %v %v", list, err)
+	}
+	pic := mountSteps(t, v, "append a/a;write d/a/new;append b")
+	for p, want := range map[string]string{"a/a": "one\ntwo\n+", "d/a/new": "kernel", "b": "bee\n+"} {
+		if !strings.HasSuffix(pic[p], " "+want) {
+			t.Errorf("%s through the mount: %q", p, pic[p])
+		}
+	}
+	_, err := v.Commit(CommitOptions{})
+	must(t, err)
+	st, err := lookAt(v.low, "a/a")
+	if err != nil || st.gid != 12345 {
+		t.Errorf("after commit: %+v %v", st, err)
+	}
+	if data, _ := os.ReadFile(filepath.Join(lower, "a/a")); string(data) != "one\ntwo\n+" {
+		t.Errorf("committed %q", data)
 	}
 }

@@ -286,3 +286,116 @@ func TestSpecialFiles(t *testing.T) {
 		t.Errorf("commit of a FIFO: %+v %v", res, err)
 	}
 }
+
+// TestRenameHides: a directory that takes a deleted one's place hides what that had, whichever way it was made.
+func TestRenameHides(t *testing.T) {
+	for _, format := range []Format{FormatOverlayfs, FormatXattr, FormatFiles} {
+		for name, source := range map[string]func(t *testing.T, v *OverlayVfs) string{
+			"new":    func(t *testing.T, v *OverlayVfs) string { must(t, v.WriteFile("new/x", nil, 0o644)); return "new" },
+			"lower":  func(t *testing.T, v *OverlayVfs) string { return "d" },
+			"merged": func(t *testing.T, v *OverlayVfs) string { must(t, v.WriteFile("d/x", nil, 0o644)); return "d" },
+		} {
+			for _, empty := range []bool{false, true} { // over a whiteout, or over an empty directory that has whiteouts
+				v, lower := newOverlay(t, OverlayOptions{format: format})
+				from := source(t, v)
+				want := map[string]string{}
+				for p, s := range tree(t, v) {
+					if below(p, from) {
+						want["a"+strings.TrimPrefix(p, from)] = s
+					}
+				}
+				if empty {
+					for _, p := range []string{"a/a", "a/b", "a/c"} {
+						must(t, v.RemoveAll(p))
+					}
+				} else {
+					must(t, v.RemoveAll("a"))
+				}
+				must(t, v.Rename(from, "a"))
+				got := tree(t, v)
+				for p := range got {
+					if !below(p, "a") {
+						delete(got, p)
+					}
+				}
+				if d := diffTrees(want, got); d != "" {
+					t.Errorf("%s, %s, empty %v:\n%s", format, name, empty, d)
+				}
+				if _, err := v.Lstat(from); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("%s, %s: the source: %v", format, name, err)
+				}
+				view := tree(t, v)
+				_, err := v.Commit(CommitOptions{})
+				must(t, err)
+				if d := diffTrees(view, treeOf(t, lower)); d != "" {
+					t.Errorf("%s, %s, committed:\n%s", format, name, d)
+				}
+			}
+		}
+	}
+}
+
+// TestRenameErrors are rename(2)'s.
+func TestRenameErrors(t *testing.T) {
+	v, _ := newOverlay(t, OverlayOptions{})
+	before := tree(t, v)
+	for _, c := range []struct {
+		from, to string
+		want     error
+	}{
+		{"missing", "x", unix.ENOENT}, {"a", "a/b/x", unix.EINVAL}, {"a/b", "a", unix.ENOTEMPTY}, {"b", "a", unix.EISDIR}, {"a", "b", unix.ENOTDIR},
+		{"a", "d", unix.ENOTEMPTY}, {"b", "missing/x", unix.ENOENT}, {"b", "../x", ErrEscape}, {".", "x", ErrRoot}, {"b", ".", ErrRoot}, {"b", "b", nil},
+	} {
+		if err := v.Rename(c.from, c.to); !errors.Is(err, c.want) {
+			t.Errorf("rename %s %s: %v, want %v", c.from, c.to, err, c.want)
+		}
+	}
+	if d := diffTrees(before, tree(t, v)); d != "" {
+		t.Errorf("refused renames changed the tree:\n%s", d)
+	}
+}
+
+// TestUnreadable: what the process may not read can be seen and deleted, and is an error otherwise.
+func TestUnreadable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	v, lower := newOverlay(t, OverlayOptions{})
+	must(t, os.Chmod(filepath.Join(lower, "b"), 0))
+	must(t, os.Mkdir(filepath.Join(lower, "locked"), 0o755))
+	must(t, os.WriteFile(filepath.Join(lower, "locked/f"), []byte("old"), 0o644))
+	must(t, os.Chmod(filepath.Join(lower, "locked"), 0o555))
+	defer os.Chmod(filepath.Join(lower, "locked"), 0o755)
+	if _, err := v.ReadFile("b", 0); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("read: %v", err)
+	}
+	if err := v.WriteFile("b", nil, 0o644); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("write: %v", err)
+	}
+	if err := v.Chmod("b", 0o644); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("chmod: %v", err)
+	}
+	if err := v.WriteFile("locked/new", nil, 0o644); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("create in a read-only directory: %v", err)
+	}
+	if err := v.Remove("locked/f"); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("remove from a read-only directory: %v", err)
+	}
+	must(t, v.WriteFile("locked/f", []byte("new"), 0o644)) // the file itself may be written
+	if fi, err := v.Stat("locked"); err != nil || fi.Mode().Perm() != 0o555 {
+		t.Errorf("the directory's mode: %v %v", fi.Mode(), err)
+	}
+	must(t, v.Remove("b"))
+	_, err := v.Commit(CommitOptions{Paths: []string{"b"}})
+	must(t, err)
+	if _, err := os.Lstat(filepath.Join(lower, "b")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after commit: %v", err)
+	}
+	if _, err := v.Commit(CommitOptions{}); !errors.Is(err, fs.ErrPermission) { // a new file cannot be made beside locked/f
+		t.Errorf("commit into a read-only directory: %v", err)
+	}
+	must(t, v.Discard())
+	if names, _ := os.ReadDir(v.UpperDir()); len(names) != 0 {
+		t.Errorf("left after discard: %v", names)
+	}
+}
