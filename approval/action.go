@@ -35,6 +35,10 @@ const (
 	Uplink       Kind = "uplink"
 	KV           Kind = "kv"
 	Config       Kind = "config"
+	// Process is reading from or ending a process the capsule started; Stream is using a connection it was given.
+	// Starting and accepting were decided before.
+	Process Kind = "process"
+	Stream  Kind = "stream"
 )
 
 // prefixes gives the start of the resource string of each kind.
@@ -44,6 +48,7 @@ var prefixes = map[Kind]string{
 	Identity: "identity:", Elicit: "elicit:", Ask: "ask:", MCPTool: "mcp:",
 	IPCPublish: "ipc:publish:", IPCSubscribe: "ipc:subscribe:",
 	Hook: "hook:", Uplink: "uplink:", KV: "kv:", Config: "config:",
+	Process: "process:", Stream: "stream:",
 }
 
 // Subject is who acts.

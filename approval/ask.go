@@ -8,14 +8,14 @@ import (
 
 // askHuman is layer 4.
 func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v verdict, cost Micros) (*cover, *refusal, error) {
-	r := newRequest(s, a, v, cost, i.offersAlways(), i.now())
-	res, err := i.approvals.await(ctx, r, i.allowances.change, func() *cover {
+	e := newPending(newRequest(s, a, v, cost, i.offersAlways(), i.now()), a)
+	res, err := i.approvals.await(ctx, e, i.allowances.change, func() *cover {
 		if c := i.claimToken(ctx, s, a); c != nil {
 			return c
 		}
 		return i.useAllowance(ctx, s, a)
 	})
-	refused := &refusal{is: ErrDenied, layer: LayerApproval, rule: v.rule, source: v.source, requestID: r.ID}
+	refused := &refusal{is: ErrDenied, layer: LayerApproval, rule: v.rule, source: v.source, requestID: e.Request.ID}
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -28,7 +28,7 @@ func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v ver
 		refused.reason = res.unheard
 		return nil, refused, nil
 	case res.unheard != "":
-		return nil, i.postpone(ctx, s, a, r, res.unheard, *refused), nil
+		return nil, i.postpone(ctx, e, res.unheard, *refused), nil
 	}
 	d := *res.decision
 	if d.Choice == Deny {
@@ -38,7 +38,7 @@ func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v ver
 		}
 		return nil, refused, nil
 	}
-	return i.approved(s, a, r, d)
+	return i.approved(e, d), nil, nil
 }
 
 func (i *Interceptor) offersAlways() bool {
@@ -47,34 +47,27 @@ func (i *Interceptor) offersAlways() bool {
 }
 
 // approved turns a yes into a cover. Lasting grants are made after the decision is recorded.
-func (i *Interceptor) approved(s *Subject, a *Action, r Request, d Decision) (*cover, *refusal, error) {
-	c := &cover{layer: LayerApproval, proof: "user:" + r.ID, requestID: r.ID}
-	e := &queued{Request: r, Resource: a.Resource, Method: a.Method, Lasting: lastingPattern(a), Token: tokenPattern(a)}
+func (i *Interceptor) approved(e *pending, d Decision) *cover {
+	id := e.Request.ID
+	c := &cover{layer: LayerApproval, proof: "user:" + id, requestID: id}
 	if d.Choice == ApproveOnce {
-		return c, nil, nil
-	}
-	if d.Choice == ApprovePattern {
-		m, err := d.Pattern.compile()
-		if err != nil || !m(s, a) {
-			return nil, &refusal{is: ErrDenied, layer: LayerApproval, rule: "approve_with_allowance", requestID: r.ID,
-				reason: "the pattern that was given does not cover this action"}, nil
-		}
+		return c
 	}
 	c.granted = i.grantText(e, d)
 	c.after = func(ctx context.Context, auditID string) string {
 		proof, err := i.grantLasting(ctx, e, d, auditID)
 		if err != nil {
 			// The human said yes to this call at least; the next one asks again.
-			i.log.Error("A lasting permission could not be stored", "request", r.ID, "err", err)
+			i.log.Error("A lasting permission could not be stored", "request", id, "err", err)
 			return ""
 		}
 		return proof
 	}
-	return c, nil, nil
+	return c
 }
 
 // grantText is what the audit entry says about a lasting grant.
-func (i *Interceptor) grantText(e *queued, d Decision) string {
+func (i *Interceptor) grantText(e *pending, d Decision) string {
 	switch d.Choice {
 	case ApproveAlways:
 		return "always " + Display(e.Token)
@@ -89,7 +82,7 @@ func (i *Interceptor) grantText(e *queued, d Decision) string {
 const onceFor = 24 * time.Hour
 
 // allowance is what an approval grants, apart from "always".
-func (e *queued) allowance(d Decision, auditID string, now time.Time) Allowance {
+func (e *pending) allowance(d Decision, auditID string, now time.Time) Allowance {
 	r := &e.Request
 	al := Allowance{ID: r.ID, Principal: r.Principal, Capsule: r.Capsule, Session: r.Session, Workspace: r.Workspace,
 		Scope: ScopeSession, Pattern: e.Lasting, CreatedAt: now, AuditID: auditID}
@@ -112,7 +105,7 @@ func (e *queued) allowance(d Decision, auditID string, now time.Time) Allowance 
 }
 
 // grantLasting stores what the human granted and wakes the calls that wait for the same thing.
-func (i *Interceptor) grantLasting(ctx context.Context, e *queued, d Decision, auditID string) (proof string, err error) {
+func (i *Interceptor) grantLasting(ctx context.Context, e *pending, d Decision, auditID string) (proof string, err error) {
 	if d.Choice == ApproveAlways {
 		id, err := i.tokens.Mint(ctx, Mint{Principal: e.Request.Principal, Capsule: e.Request.Capsule,
 			Resource: e.Token, AuditID: auditID})
@@ -127,10 +120,9 @@ func (i *Interceptor) grantLasting(ctx context.Context, e *queued, d Decision, a
 }
 
 // postpone queues an action that nobody answered for.
-func (i *Interceptor) postpone(ctx context.Context, s *Subject, a *Action, r Request, why string, refused refusal) *refusal {
+func (i *Interceptor) postpone(ctx context.Context, e *pending, why string, refused refusal) *refusal {
 	ctx = context.WithoutCancel(ctx)
-	e := &queued{Request: r, Resource: a.Resource, Method: a.Method, Lasting: lastingPattern(a),
-		Token: tokenPattern(a), Why: why}
+	e.Why = why
 	id, fresh, err := i.approvals.enqueue(ctx, e)
 	if err != nil {
 		refused.requestID = ""
@@ -156,7 +148,7 @@ func (i *Interceptor) postpone(ctx context.Context, s *Subject, a *Action, r Req
 var errNotRecorded = errors.New("the decision could not be recorded, so it does not count; answer again")
 
 // answerQueued records the answer to a queued request and then grants it.
-func (i *Interceptor) answerQueued(ctx context.Context, e *queued, d Decision) error {
+func (i *Interceptor) answerQueued(ctx context.Context, e *pending, d Decision) error {
 	ctx = context.WithoutCancel(ctx)
 	r := &e.Request
 	rec := Record{Principal: r.Principal, Capsule: r.Capsule, Session: r.Session, Function: "approvals",

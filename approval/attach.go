@@ -30,7 +30,8 @@ type attachment struct {
 }
 
 // Attach registers a client of principal, whom the caller has authenticated. deliver gets every open request at
-// once and each event from then on, in order; it should hand them to the client's own queue and not block.
+// once, before Attach returns, and each event from then on, in order; it should hand them to the client's own queue
+// and not block.
 // The returned function detaches; it may be called more than once.
 func (m *Manager) Attach(principal string, deliver func(Event)) (detach func()) {
 	at := &attachment{deliver: deliver}
@@ -38,7 +39,7 @@ func (m *Manager) Attach(principal string, deliver func(Event)) (detach func()) 
 	m.attached[principal] = append(m.attached[principal], at)
 	m.expireLocked(m.o.Now())
 	for _, q := range m.open {
-		if q.Principal == principal {
+		if q.Request.Principal == principal {
 			at.pending = append(at.pending, Event{Asked, q.Request})
 		}
 	}

@@ -69,7 +69,8 @@ func (i *Interceptor) reserve(ctx context.Context, s Subject, a Action) (*Reserv
 	if a.Kind == NetRequest {
 		floor, _ = i.budgets.Floor(a.Host)
 	}
-	r, err := i.budgets.Reserve(ctx, s, cost, floor)
+	// A store that gives up half-way with its caller would leave the totals apart.
+	r, err := i.budgets.Reserve(context.WithoutCancel(ctx), s, cost, floor)
 	if err == nil {
 		if w := r.Warning(); w != nil && i.onWarning != nil {
 			i.onWarning(s, *w)

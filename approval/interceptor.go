@@ -219,5 +219,11 @@ func (s *Subject) check() error {
 			return fmt.Errorf("capsule id %s is not [a-z0-9-]", Display(s.Capsule))
 		}
 	}
+	if len(s.Session) > maxSession {
+		return fmt.Errorf("session id has %d bytes, at most %d", len(s.Session), maxSession)
+	}
 	return nil
 }
+
+// maxSession bounds a session id, in bytes.
+const maxSession = 128

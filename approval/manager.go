@@ -24,8 +24,8 @@ const (
 type ManagerOptions struct {
 	Timeout   time.Duration // of a question; 0 = 5 minutes
 	Fallback  Fallback
-	MaxOpen   int           // waiting questions per principal; 0 = 50
-	MaxQueued int           // queued requests per principal; 0 = 256
+	MaxOpen   int           // waiting questions per principal; 0 = 50. One capsule gets at most half of them
+	MaxQueued int           // queued requests per principal; 0 = 256. One capsule gets at most half of them
 	KeepFor   time.Duration // age at which queued requests are dropped; 0 = 7 days
 	Store     Store         // queued requests; nil: memory only
 	Now       func() time.Time
@@ -39,13 +39,13 @@ type Manager struct {
 
 	mu       sync.Mutex
 	open     map[string]*question
-	queue    map[string]*queued
+	queue    map[string]*pending
 	attached map[string][]*attachment // by principal
 }
 
 // question is a request with a call waiting for it.
 type question struct {
-	Request
+	*pending
 	answer chan Decision // of capacity 1; filled by whoever takes the question out of open
 }
 
@@ -69,7 +69,7 @@ func NewManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	if o.Store == nil {
 		o.Store = memory{}
 	}
-	m := &Manager{o: o, store: o.Store, open: map[string]*question{}, queue: map[string]*queued{},
+	m := &Manager{o: o, store: o.Store, open: map[string]*question{}, queue: map[string]*pending{},
 		attached: map[string][]*attachment{}}
 	if err := m.load(ctx); err != nil {
 		return nil, err
@@ -88,31 +88,30 @@ type result struct {
 }
 
 // await asks and waits. recheck is called when a permission was granted elsewhere.
-func (m *Manager) await(ctx context.Context, r Request, change func() <-chan struct{}, recheck func() *cover) (result, error) {
-	q := &question{Request: r, answer: make(chan Decision, 1)}
+func (m *Manager) await(ctx context.Context, e *pending, change func() <-chan struct{}, recheck func() *cover) (result, error) {
+	q := &question{e, make(chan Decision, 1)}
+	r := &e.Request
 	wait := m.o.Timeout
 	if d, ok := ctx.Deadline(); ok {
 		// Ends before the call does, so that the request can still be queued.
 		wait = min(wait, max(time.Until(d)-time.Second, 0))
 	}
-	q.Deadline = m.o.Now().Add(wait)
+	r.Deadline = m.o.Now().Add(wait)
 	m.mu.Lock()
 	if len(m.attached[r.Principal]) == 0 && m.o.Fallback != FallbackBlock {
 		m.mu.Unlock()
 		return result{unheard: "nobody is attached"}, nil
 	}
-	waiting := 0
+	var waiting share
 	for _, other := range m.open {
-		if other.Principal == r.Principal {
-			waiting++
-		}
+		waiting.count(r, &other.Request)
 	}
-	if waiting >= m.o.MaxOpen {
+	if n, full := waiting.full(m.o.MaxOpen); full {
 		m.mu.Unlock()
-		return result{refused: fmt.Sprintf("%d questions are waiting already", waiting)}, nil
+		return result{refused: fmt.Sprintf("%d questions are waiting already", n)}, nil
 	}
-	m.open[q.ID] = q
-	m.tellLocked(r.Principal, Event{Asked, q.Request})
+	m.open[r.ID] = q
+	m.tellLocked(r.Principal, Event{Asked, *r})
 	m.mu.Unlock()
 	m.flush(r.Principal)
 
@@ -148,16 +147,38 @@ func (m *Manager) await(ctx context.Context, r Request, change func() <-chan str
 	}
 }
 
+// share counts how much of a principal's room is taken, by all capsules and by one: no capsule may crowd out the
+// questions of the others.
+type share struct{ all, capsule int }
+
+func (n *share) count(r, other *Request) {
+	if r.Principal != other.Principal {
+		return
+	}
+	n.all++
+	if r.Capsule == other.Capsule {
+		n.capsule++
+	}
+}
+
+func (n *share) full(limit int) (taken int, full bool) {
+	if n.all >= limit {
+		return n.all, true
+	}
+	return n.capsule, n.capsule >= (limit+1)/2
+}
+
 // withdraw takes a question back. False: it was answered before.
 func (m *Manager) withdraw(q *question, why string) bool {
 	m.mu.Lock()
-	ours := m.open[q.ID] == q
+	r := &q.Request
+	ours := m.open[r.ID] == q
 	if ours {
-		delete(m.open, q.ID)
-		m.tellLocked(q.Principal, Event{Withdrawn, closed(q.Request, why)})
+		delete(m.open, r.ID)
+		m.tellLocked(r.Principal, Event{Withdrawn, closed(*r, why)})
 	}
 	m.mu.Unlock()
-	m.flush(q.Principal)
+	m.flush(r.Principal)
 	return ours
 }
 
@@ -173,7 +194,7 @@ func closed(r Request, why string) Request {
 // Answering a queued request records the decision before it grants anything.
 func (m *Manager) Resolve(ctx context.Context, principal, id string, d Decision) error {
 	m.mu.Lock()
-	if q, ok := m.open[id]; ok && q.Principal == principal {
+	if q, ok := m.open[id]; ok && q.Request.Principal == principal {
 		if err := q.accepts(d); err != nil {
 			m.mu.Unlock()
 			return err
@@ -190,7 +211,7 @@ func (m *Manager) Resolve(ctx context.Context, principal, id string, d Decision)
 		m.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrUnknownRequest, Display(id))
 	}
-	if err := e.Request.accepts(d); err != nil {
+	if err := e.accepts(d); err != nil {
 		m.mu.Unlock()
 		return err
 	}
@@ -208,33 +229,6 @@ func (m *Manager) Resolve(ctx context.Context, principal, id string, d Decision)
 	return err
 }
 
-// accepts checks an answer against what was offered.
-func (r *Request) accepts(d Decision) error {
-	if d.Choice == ApprovePattern {
-		return r.acceptsPattern(d)
-	}
-	for _, o := range r.Choices {
-		if o.Choice == d.Choice {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: %s", ErrChoice, Display(string(d.Choice)))
-}
-
-func (r *Request) acceptsPattern(d Decision) error {
-	switch {
-	case d.Pattern == nil:
-		return fmt.Errorf("%w: no pattern given", ErrChoice)
-	case d.Scope != "" && d.Scope != ScopeSession && d.Scope != ScopeWorkspace:
-		return fmt.Errorf("%w: scope %s", ErrChoice, Display(string(d.Scope)))
-	case d.Scope == ScopeWorkspace && r.Workspace == "":
-		return fmt.Errorf("%w: there is no workspace", ErrChoice)
-	case d.MaxUses < 0 || d.For < 0:
-		return fmt.Errorf("%w: negative limit", ErrChoice)
-	}
-	return d.Pattern.Check()
-}
-
 // Pending lists the open and queued requests of a principal, the riskiest first, then the oldest.
 func (m *Manager) Pending(principal string) []Request {
 	m.mu.Lock()
@@ -242,7 +236,7 @@ func (m *Manager) Pending(principal string) []Request {
 	m.expireLocked(m.o.Now())
 	var out []Request
 	for _, q := range m.open {
-		if q.Principal == principal {
+		if q.Request.Principal == principal {
 			out = append(out, q.Request)
 		}
 	}
@@ -274,7 +268,7 @@ func (m *Manager) Show(principal, id string) (Request, error) {
 func (m *Manager) endSession(principal, session string) {
 	m.mu.Lock()
 	for id, q := range m.open {
-		if q.Principal == principal && q.Session == session {
+		if q.Request.Principal == principal && q.Request.Session == session {
 			delete(m.open, id)
 			q.answer <- Decision{Choice: Deny, Feedback: "the session ended"}
 			m.tellLocked(principal, Event{Withdrawn, closed(q.Request, "session ended")})

@@ -296,7 +296,7 @@ func TestCancellationRefundsAndLeavesNothing(t *testing.T) {
 
 func TestTooManyQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, rigOptions{manager: ManagerOptions{MaxOpen: 2}})
+		r := newRig(t, rigOptions{manager: ManagerOptions{MaxOpen: 4}})
 		attach(r.Approvals(), "alice")
 		ctx, cancel := context.WithCancel(context.Background())
 		for _, p := range []string{"/data/a", "/data/b"} {
@@ -306,9 +306,48 @@ func TestTooManyQuestions(t *testing.T) {
 		if _, err := r.Intercept(ctx, r.subject(), write("/data/c")); !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "waiting already") {
 			t.Errorf("%v", err)
 		}
+		s := r.subject()
+		s.Capsule = "web"
+		r.start(ctx, s, write("/data/c"))
+		synctest.Wait()
+		if n := len(r.Approvals().Pending("alice")); n != 3 {
+			t.Errorf("%d waiting: one capsule keeps another from asking", n)
+		}
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// TestPatternMustCoverTheAction: the human is told at once, and the call goes on waiting.
+func TestPatternMustCoverTheAction(t *testing.T) {
+	for _, later := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			ctx := context.Background()
+			var ch <-chan answer
+			a := run("/bin/ls", "-l", "a b")
+			if later {
+				r.deferred(a)
+			} else {
+				attach(r.Approvals(), "alice")
+				ch = r.start(ctx, r.subject(), a)
+				synctest.Wait()
+			}
+			id := r.Approvals().Pending("alice")[0].ID
+			d := Decision{Choice: ApprovePattern, Pattern: &Pattern{Type: CommandPattern, Command: "cat *"}}
+			if err := r.Approvals().Resolve(ctx, "alice", id, d); !errors.Is(err, ErrChoice) {
+				t.Errorf("later %v: %v", later, err)
+			}
+			d.Pattern.Command = "ls *"
+			must(t, r.Approvals().Resolve(ctx, "alice", id, d))
+			if ch == nil {
+				ch = r.start(ctx, r.subject(), a)
+			}
+			if got := <-ch; got.err != nil {
+				t.Errorf("later %v: %v", later, got.err)
+			}
+		})
+	}
 }
 
 func TestEndSession(t *testing.T) {

@@ -8,49 +8,23 @@ import (
 	"time"
 )
 
-// queued is a request that nobody answered, as stored. It holds what is needed to grant exactly the action that
-// was asked about, in a later life of the daemon.
-type queued struct {
-	Request  Request `json:"request"`
-	Resource string  `json:"resource"` // as matched, not escaped
-	Method   string  `json:"method,omitempty"`
-	Lasting  Pattern `json:"lasting"` // what session and workspace would grant
-	Token    string  `json:"token"`   // what always would grant
-	Why      string  `json:"why"`
-
-	answering bool // an answer is being recorded; guarded by Manager.mu
-}
-
-// once covers exactly the queued action.
-func (e *queued) once() Pattern {
-	return Pattern{Type: ExactResource, Resource: e.Resource, Method: e.Method}
-}
-
-func (e *queued) same(o *queued) bool {
-	a, b := &e.Request, &o.Request
-	return a.Principal == b.Principal && a.Capsule == b.Capsule && a.Session == b.Session &&
-		a.Workspace == b.Workspace && e.Resource == o.Resource && e.Method == o.Method
-}
-
 // errQueueFull: a principal has too many queued requests.
 var errQueueFull = errors.New("the approval queue is full; answer or deny some with `astrid approvals`")
 
 // enqueue stores a request durably and returns its id. An agent that tries the same thing again gets the id of
 // the request that waits already.
-func (m *Manager) enqueue(ctx context.Context, e *queued) (id string, fresh bool, err error) {
+func (m *Manager) enqueue(ctx context.Context, e *pending) (id string, fresh bool, err error) {
 	m.mu.Lock()
 	m.expireLocked(m.o.Now())
-	n := 0
+	var waiting share
 	for _, other := range m.queue {
-		if other.Request.Principal != e.Request.Principal {
-			continue
-		}
-		if n++; other.same(e) {
+		waiting.count(&e.Request, &other.Request)
+		if other.same(e) {
 			m.mu.Unlock()
 			return other.Request.ID, false, nil
 		}
 	}
-	if n >= m.o.MaxQueued {
+	if _, full := waiting.full(m.o.MaxQueued); full {
 		m.mu.Unlock()
 		return "", false, errQueueFull
 	}
@@ -73,7 +47,7 @@ func (m *Manager) enqueue(ctx context.Context, e *queued) (id string, fresh bool
 }
 
 // publish opens a queued request for answers, after its deferral was recorded.
-func (m *Manager) publish(e *queued) {
+func (m *Manager) publish(e *pending) {
 	m.mu.Lock()
 	e.answering = false
 	m.tellLocked(e.Request.Principal, Event{Queued, e.Request})
@@ -82,7 +56,7 @@ func (m *Manager) publish(e *queued) {
 }
 
 // drop removes a queued request whose deferral could not be recorded.
-func (m *Manager) drop(ctx context.Context, e *queued) error {
+func (m *Manager) drop(ctx context.Context, e *pending) error {
 	m.mu.Lock()
 	delete(m.queue, e.Request.ID)
 	m.mu.Unlock()
@@ -106,9 +80,9 @@ func (m *Manager) expireLocked(now time.Time) {
 	}
 }
 
-// DecodeQueued checks one stored request; it is what the fuzz target and load share.
-func decodeQueued(val []byte) (*queued, error) {
-	var e queued
+// decodeQueued reads one stored request.
+func decodeQueued(val []byte) (*pending, error) {
+	var e pending
 	if err := json.Unmarshal(val, &e); err != nil {
 		return nil, err
 	}
@@ -116,10 +90,7 @@ func decodeQueued(val []byte) (*queued, error) {
 	if len(r.ID) != 32 || r.Principal == "" || r.Capsule == "" || e.Resource == "" {
 		return nil, errors.New("incomplete")
 	}
-	if err := e.Lasting.Check(); err != nil {
-		return nil, err
-	}
-	return &e, nil
+	return &e, e.Lasting.Check()
 }
 
 func (m *Manager) load(ctx context.Context) error {

@@ -65,7 +65,7 @@ const MaxAuditResource = 8 << 10
 // record starts the audit record of an action.
 func record(s *Subject, a *Action) Record {
 	return Record{
-		Principal: s.Principal, Capsule: s.Capsule, Session: s.Session, Via: s.Via, Function: a.Function,
+		Principal: s.Principal, Capsule: s.Capsule, Session: shorten(s.Session, maxSession), Via: s.Via, Function: a.Function,
 		Kind: a.Kind, Method: a.Method, Resource: clip(a.Resource), Risk: a.risk(),
 		Relaxed: a.Kind == FSRead && a.InWorkspace,
 	}

@@ -15,7 +15,7 @@ func (a *Action) risk() string {
 		return "high"
 	case Identity:
 		return "critical"
-	case IPCPublish, IPCSubscribe, Hook, Uplink, KV, Config:
+	case IPCPublish, IPCSubscribe, Hook, Uplink, KV, Config, Process, Stream:
 		return "low"
 	case Ask:
 		return "high"
