@@ -26,7 +26,7 @@ const overlayQuota = 4 << 30
 // home.ErrLocked is wrapped when another daemon serves the home.
 func Boot(ctx context.Context, o Options) (*Kernel, error) {
 	o.setDefaults()
-	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), engines: make(map[string]*wasm.Engine), stop: make(chan string, 1), ready: make(chan struct{})}
+	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), engines: make(map[string]*wasm.Engine), loaded: make(map[string]string), stop: make(chan string, 1), ready: make(chan struct{})}
 	k.ctx, k.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := k.boot(ctx); err != nil {
 		return nil, errors.Join(err, k.Shutdown("boot failed"))

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/ipc"
 )
 
@@ -64,8 +65,18 @@ func (c *client) publish(f *abi.ClientFrame) error {
 	if err := c.k.files.bind(c.ctx, c.principal, session, f.Workspace); err != nil {
 		return err
 	}
+	if !c.k.handled(f.Topic) {
+		return fmt.Errorf("no capsule handles %s: `astrid status` shows what is installed, `astrid init` installs a distribution", f.Topic)
+	}
 	return c.k.dispatcher.Publish(c.ctx, &ipc.Message{
 		Topic: f.Topic, Payload: payload, SourceID: kernelSourceID, Source: "client", Principal: c.principal, Session: session,
+	})
+}
+
+// handled tells whether a running capsule has an interceptor for a topic.
+func (k *Kernel) handled(topic string) bool {
+	return slices.ContainsFunc(k.registry.List(), func(c *capsule.Capsule) bool {
+		return slices.ContainsFunc(c.Manifest().Interceptors, func(ic capsule.Interceptor) bool { return ipc.MatchExact(ic.Event, topic) })
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 	g := new(errgroup.Group)
 	g.SetLimit(4)
 	for i, m := range order {
-		if k.registry.Get(m.ID()) != nil {
+		if k.registry.Get(m.ID()) != nil && k.fingerprint(m) == k.loadedAs(m.ID()) {
 			continue
 		}
 		g.Go(func() error {
@@ -85,13 +86,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 			err = errors.Join(fmt.Errorf("it imports %s, whose only exporter was not loaded", missing), r.c.Stop(ctx))
 		}
 		if err == nil {
-			err = k.registry.Add(r.c)
-		}
-		if err == nil {
-			err = r.c.Start(k.ctx)
-			if err != nil {
-				k.registry.Remove(m.ID())
-			}
+			err = k.enter(ctx, r.c)
 		}
 		if err != nil {
 			failed[m.ID()] = true
@@ -99,6 +94,50 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 		}
 	}
 	return refused
+}
+
+// enter starts a capsule and makes it the one of its name. The one it replaces ends the
+// calls it has begun.
+func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
+	if err := c.Start(k.ctx); err != nil {
+		return err
+	}
+	old, err := k.registry.Replace(c)
+	if err != nil {
+		return errors.Join(err, c.Stop(ctx))
+	}
+	k.mu.Lock()
+	k.loaded[c.ID()] = k.fingerprint(c.Manifest())
+	k.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	if err := old.Stop(ctx); err != nil {
+		slog.Warn("The replaced capsule did not end in order", "capsule", c.ID(), "error", err)
+	}
+	return nil
+}
+
+// fingerprint changes when anything changes that a capsule is loaded from. Files that
+// cannot be read are met again, and reported, when it is loaded.
+func (k *Kernel) fingerprint(m *capsule.Manifest) string {
+	p, err := k.opts.Home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return ""
+	}
+	var all []byte
+	for _, path := range []string{m.Path, filepath.Join(m.Dir, capsule.MetaName), capsule.EnvPath(p.Root(), m.ID()), capsule.ConsentPath(p.Root(), m.ID())} {
+		b, err := os.ReadFile(path)
+		all = append(all, fmt.Sprintf("%s %v %d\n", path, err == nil, len(b))...)
+		all = append(all, b...)
+	}
+	return capsule.Hash(all)
+}
+
+func (k *Kernel) loadedAs(id string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.loaded[id]
 }
 
 // missingImport names a required import of m that only failed capsules export.
@@ -135,6 +174,9 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	}
 	binary, err := capstore.VerifyBinary(m.Dir, m, meta, k.opts.Home.BinDir())
 	if err != nil {
+		return nil, err
+	}
+	if err := k.honourConsent(ctx, p, m, env); err != nil {
 		return nil, err
 	}
 	bounds, err := boundsOf(m, env)

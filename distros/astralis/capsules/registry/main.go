@@ -38,6 +38,7 @@ const (
 type state struct {
 	Providers     []abi.ProviderDescription `json:"providers"`
 	ActiveModelID string                    `json:"active_model_id,omitempty"`
+	Chosen        bool                      `json:"chosen,omitempty"` // by the person, not by default
 }
 
 var stored = sdk.State[state]{Key: "registry_state"}
@@ -73,9 +74,9 @@ func discover() (*state, error) {
 	}
 	s.Providers = found
 	changed := false
-	if s.active() == nil {
-		s.ActiveModelID = preferred(found)
-		changed = s.ActiveModelID != ""
+	if best := preferred(found); s.active() == nil || !s.Chosen && s.ActiveModelID == offlineID {
+		changed = best != "" && best != s.ActiveModelID
+		s.ActiveModelID, s.Chosen = best, false
 	}
 	if err := stored.Save(s); err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func setActive(id string) error {
 	if !slices.ContainsFunc(s.Providers, func(p abi.ProviderDescription) bool { return p.ID == id }) {
 		return fail("unknown model: " + id)
 	}
-	s.ActiveModelID = id
+	s.ActiveModelID, s.Chosen = id, true
 	if err := stored.Save(*s); err != nil {
 		return err
 	}

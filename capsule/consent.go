@@ -1,0 +1,97 @@
+package capsule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// ConsentDir is where consents are kept, below the principal's home.
+const ConsentDir = ".config/consent"
+
+// Consent is what the user agreed to when a capsule was installed: the concrete resources
+// that it may use without asking again. The daemon turns each into a capability token,
+// once; a token that is revoked is not made again from the same consent.
+type Consent struct {
+	ID        string    `json:"id"` // new for each time the user agreed
+	Capsule   string    `json:"capsule"`
+	GrantedAt time.Time `json:"granted_at"`
+	Resources []string  `json:"resources"` // token patterns
+}
+
+// ConsentPath is the file of a capsule's consent.
+func ConsentPath(principalHome, capsule string) string {
+	return filepath.Join(principalHome, ConsentDir, capsule+".json")
+}
+
+// ConsentResources lists what a capsule needs consent for, as token patterns: each host
+// that it declares by name. Wildcards are left out: what they cover is asked when it is used.
+func ConsentResources(m *Manifest, env map[string]string) ([]string, error) {
+	rules, err := m.Capabilities.ResolveNet(env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
+	}
+	var out []string
+	for _, r := range rules {
+		if r.Host == "*" || r.Only {
+			continue
+		}
+		schemes := []string{r.Scheme}
+		if r.Scheme == "" {
+			schemes = []string{"https", "http"}
+		}
+		for _, s := range schemes {
+			port := r.Port
+			if port == 0 {
+				if port = 443; s == "http" {
+					port = 80
+				}
+			}
+			out = append(out, "net:"+s+"://"+hostText(r.Host)+":"+strconv.Itoa(port)+"/**")
+		}
+	}
+	return out, nil
+}
+
+// hostText puts an IPv6 address into brackets, as resources have it.
+func hostText(h string) string {
+	for _, c := range h {
+		if c == ':' {
+			return "[" + h + "]"
+		}
+	}
+	return h
+}
+
+// SaveConsent writes a consent (0600) as a whole or not at all.
+func SaveConsent(path string, c *Consent) error {
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return WriteFileAtomic(path, b, 0o600)
+}
+
+// LoadConsent reads a consent; nil when the user has not been asked.
+func LoadConsent(path string) (*Consent, error) {
+	b, err := readBounded(path, MaxManifestSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := new(Consent)
+	if err := json.Unmarshal(b, c); err != nil {
+		return nil, fmt.Errorf("%s: damaged: %w; install the capsule again", path, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,326 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/distro"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
+	"github.com/unicity-astrid/astrid-go/distros"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+type initOptions struct {
+	sys      System
+	distro   string
+	provider string
+	set      []string
+	yes      bool
+}
+
+func newInit(sys System) *cobra.Command {
+	o := &initOptions{sys: sys}
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Install a distribution: the capsules that make up the agent",
+		Long: `Install the built-in distribution, or another one.
+
+The provider is asked for on a terminal; otherwise, unless --provider names one, it is
+the offline stand-in, which needs no network and no key. Variables are asked for too, or
+set with --set name=value. What each capsule may do is shown before it is installed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := sys.openHome()
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), h)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.distro, "distro", distros.Default, "built-in distribution, or a `DIR` with Distro.toml and archives")
+	f.StringVar(&o.provider, "provider", "", "`NAME` of the model provider, for example offline or openai-compat")
+	f.StringArrayVar(&o.set, "set", nil, "answer a variable of the distribution: `NAME=VALUE`; repeatable")
+	f.BoolVarP(&o.yes, "yes", "y", false, "ask nothing: take defaults, agree to what is shown")
+	return cmd
+}
+
+// firstRun installs the built-in distribution with the offline provider when nothing is
+// installed yet, so that the first command works.
+func firstRun(ctx context.Context, sys System, h home.Home) error {
+	p, err := h.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return err
+	}
+	if _, err := distro.LoadLock(p.DistroLock()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	sys.notef("first run: installing the built-in distribution with the offline provider; `astrid init` chooses another")
+	o := &initOptions{sys: sys, distro: distros.Default, provider: "offline", yes: true}
+	return o.run(ctx, h)
+}
+
+// capsulePrefix is what the names of stock capsules begin with; --provider leaves it out.
+const capsulePrefix = "astrid-capsule-"
+
+func (o *initOptions) run(ctx context.Context, h home.Home) error {
+	p, err := h.Principal(home.DefaultPrincipal)
+	if err != nil {
+		return err
+	}
+	if err := p.Ensure(); err != nil {
+		return err
+	}
+	m, source, err := openDistro(o.distro)
+	if err != nil {
+		return err
+	}
+	ask := !o.yes && o.sys.IsTerminal(o.sys.Stdin)
+	in := bufio.NewReader(o.sys.Stdin)
+	answers, err := o.answers(m, ask, in)
+	if err != nil {
+		return err
+	}
+	opts := distro.Options{
+		Manifest: m, Answers: answers, Source: source,
+		Store:   &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
+		EnvPath: func(name string) string { return capsule.EnvPath(p.Root(), name) }, LockPath: p.DistroLock(),
+	}
+	manifests, err := distro.Preview(ctx, opts)
+	if err != nil {
+		return err
+	}
+	for _, c := range manifests {
+		fmt.Fprintf(o.sys.Stderr, "  %-30s %s\n", c.ID(), strings.Join(wants(c), "; "))
+	}
+	if ask {
+		if ok, err := confirm(o.sys, in, "Install these capsules?"); err != nil || !ok {
+			return errors.Join(err, fail(ExitError, "nothing was installed"))
+		}
+	}
+	res, err := distro.Install(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if err := consent(p.Root(), manifests); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))
+	return o.reload(ctx, h)
+}
+
+// openDistro finds the manifest and the archives: built in, or in a directory.
+func openDistro(name string) (*distro.Manifest, distro.Source, error) {
+	if fsys, err := distros.Open(name); err == nil {
+		m, err := distro.LoadFS(fsys, distro.ManifestName)
+		if err != nil {
+			return nil, nil, err
+		}
+		archives, err := fs.Sub(fsys, "dist")
+		if err != nil {
+			return nil, nil, err
+		}
+		return m, distro.Archives(archives), nil
+	}
+	m, err := distro.Load(filepath.Join(name, distro.ManifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fail(ExitUsage, "there is no distribution %q: name %s, or a directory with a %s", name, distros.Default, distro.ManifestName)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, distro.Directory(name), nil
+}
+
+// answers collects what the distribution wants to know.
+func (o *initOptions) answers(m *distro.Manifest, ask bool, in *bufio.Reader) (distro.Answers, error) {
+	a := distro.Answers{Groups: map[string][]string{}, Variables: map[string]string{}}
+	for _, kv := range o.set {
+		name, value, ok := strings.Cut(kv, "=")
+		if _, known := m.Variables[name]; !ok || !known {
+			return a, fail(ExitUsage, "--set %s: use NAME=VALUE with a variable of the distribution: %s", kv, strings.Join(names(m.Variables), ", "))
+		}
+		a.Variables[name] = value
+	}
+	for _, g := range m.Groups() {
+		member, err := o.member(g, ask, in)
+		if err != nil {
+			return a, err
+		}
+		a.Groups[g.Name] = []string{member}
+	}
+	if !ask {
+		return a, nil
+	}
+	entries, err := m.Select(a)
+	if err != nil {
+		return a, err
+	}
+	for _, name := range m.VariablesOf(entries) {
+		if _, set := a.Variables[name]; set {
+			continue
+		}
+		v := m.Variables[name]
+		value, err := o.question(in, v)
+		if err != nil {
+			return a, err
+		}
+		a.Variables[name] = value
+	}
+	return a, nil
+}
+
+// member chooses one provider of a group.
+func (o *initOptions) member(g distro.Group, ask bool, in *bufio.Reader) (string, error) {
+	if o.provider != "" {
+		for _, name := range g.Members {
+			if name == o.provider || name == capsulePrefix+o.provider {
+				return name, nil
+			}
+		}
+		return "", fail(ExitUsage, "--provider: %q is none of %s", o.provider, strings.Join(short(g.Members), ", "))
+	}
+	if !ask || len(g.Members) == 1 {
+		return g.Members[0], nil
+	}
+	fmt.Fprintf(o.sys.Stderr, "Provider for %s: %s [%s] ", g.Name, strings.Join(short(g.Members), ", "), short(g.Members)[0])
+	line, err := readLine(in)
+	if err != nil {
+		return "", err
+	}
+	if line == "" {
+		return g.Members[0], nil
+	}
+	if i := slices.Index(short(g.Members), line); i >= 0 {
+		return g.Members[i], nil
+	}
+	return "", fail(ExitUsage, "%q is none of %s", line, strings.Join(short(g.Members), ", "))
+}
+
+func (o *initOptions) question(in *bufio.Reader, v distro.Variable) (string, error) {
+	prompt := v.Description
+	if v.Default != "" {
+		prompt += " [" + v.Default + "]"
+	}
+	fmt.Fprintf(o.sys.Stderr, "%s: ", prompt)
+	if f, ok := o.sys.Stdin.(interface{ Fd() uintptr }); v.Secret && ok {
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(o.sys.Stderr)
+		return strings.TrimSpace(string(b)), err
+	}
+	return readLine(in)
+}
+
+func confirm(sys System, in *bufio.Reader, text string) (bool, error) {
+	fmt.Fprintf(sys.Stderr, "%s [Y/n] ", text)
+	line, err := readLine(in)
+	if err != nil {
+		return false, err
+	}
+	return line == "" || strings.EqualFold(line, "y") || strings.EqualFold(line, "yes"), nil
+}
+
+func readLine(in *bufio.Reader) (string, error) {
+	line, err := in.ReadString('\n')
+	if err != nil && !(errors.Is(err, io.EOF) && line != "") {
+		return "", fmt.Errorf("no answer: %w (use --yes where nobody can answer)", err)
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// wants says in words what a capsule may do.
+func wants(m *capsule.Manifest) []string {
+	c := &m.Capabilities
+	var out []string
+	add := func(what string, list []string) {
+		if len(list) > 0 {
+			out = append(out, what+" "+strings.Join(list, ", "))
+		}
+	}
+	add("reads", c.FSRead)
+	add("writes", c.FSWrite)
+	add("network", c.Net)
+	add("runs", c.HostProcess)
+	add("identity", c.Identity)
+	if c.AllowPromptInjection {
+		out = append(out, "changes the system prompt")
+	}
+	if out == nil {
+		out = []string{"messages only"}
+	}
+	return out
+}
+
+// consent records what was shown and agreed to. The daemon makes tokens of it.
+func consent(principalHome string, manifests []*capsule.Manifest) error {
+	for _, m := range manifests {
+		set, err := capsule.LoadEnv(capsule.EnvPath(principalHome, m.ID()))
+		if err != nil {
+			return err
+		}
+		env, _, err := m.ResolveEnv(set)
+		if err != nil {
+			return err
+		}
+		resources, err := capsule.ConsentResources(m, env)
+		if err != nil {
+			return err
+		}
+		if len(resources) == 0 {
+			continue
+		}
+		c := &capsule.Consent{ID: uuid.NewString(), Capsule: m.ID(), GrantedAt: time.Now().UTC(), Resources: resources}
+		if err := capsule.SaveConsent(capsule.ConsentPath(principalHome, m.ID()), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reload tells a running daemon about the new capsules.
+func (o *initOptions) reload(ctx context.Context, h home.Home) error {
+	conn, err := client.Dial(ctx, h, Version)
+	if errors.Is(err, client.ErrNoDaemon) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Manage(ctx, abi.MethodReloadCapsules, nil); err != nil {
+		return fmt.Errorf("installed, but the running daemon did not take the change: %w", err)
+	}
+	return nil
+}
+
+func short(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.TrimPrefix(s, capsulePrefix)
+	}
+	return out
+}
+
+func names[T any](m map[string]T) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
