@@ -108,7 +108,12 @@ func (d *Dispatcher) Publish(ctx context.Context, m *ipc.Message) error {
 		}
 	}
 	missed := &missed{topic: m.Topic}
-	missed.add(d.bus.Publish(ctx, &msg))
+	err := d.bus.Publish(ctx, &msg)
+	var full *ipc.QueueFullError
+	if err != nil && !errors.As(err, &full) {
+		return err // nobody got it
+	}
+	missed.add(err)
 	if len(handlers) > 0 {
 		v := &delivery{d: d, msg: &msg, steps: handlers}
 		v.advance(ctx, func(_ *Capsule, _ *Invocation, err error) { missed.add(err) })

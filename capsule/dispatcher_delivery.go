@@ -103,5 +103,6 @@ func (v *delivery) rewrite(c *Capsule, raw []byte) {
 
 func (v *delivery) fail(ctx context.Context, c *Capsule, in *Invocation, err error) {
 	v.d.opts.Log.Warn("Handler failed", "capsule", c.ID(), "topic", v.msg.Topic, "action", in.Action, "error", err)
-	v.d.opts.OnFailure(ctx, c, in, err)
+	// Stopping the capsule may be what failed the call; the answer must get out all the same.
+	v.d.opts.OnFailure(context.WithoutCancel(ctx), c, in, err)
 }

@@ -134,7 +134,10 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, registry: NewRegistry(), bus: ipc.NewBus(ipc.BusOptions{})}
 	w.Dispatcher = NewDispatcher(w.registry, w.bus, DispatcherOptions{
-		OnFailure: func(_ context.Context, c *Capsule, in *Invocation, err error) {
+		OnFailure: func(ctx context.Context, c *Capsule, in *Invocation, err error) {
+			if ctx.Err() != nil {
+				t.Error("a failure cannot be answered with a context that is done")
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.failures = append(w.failures, fmt.Sprintf("%s %s %s: %v", c.ID(), in.Action, in.Message.Topic, err))

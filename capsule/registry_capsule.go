@@ -59,8 +59,8 @@ type Capsule struct {
 	mu       sync.Mutex
 	state    State
 	reason   string
-	stopLoop context.CancelFunc // nil: no run loop was started
-	loopDone chan struct{}
+	stopLoop context.CancelFunc // nil: not started
+	loopDone chan struct{}      // closed when no run loop runs any more
 	closing  bool
 	closed   chan struct{} // closed when Stop has ended
 	closeErr error
@@ -120,33 +120,32 @@ var ErrStarted = errors.New("capsule was started before")
 // first instance cannot be made, Start fails and so has the capsule.
 func (c *Capsule) Start(ctx context.Context) error {
 	c.mu.Lock()
-	first := c.state == Loading && c.loopDone == nil && !c.closing
-	if first {
-		c.loopDone = make(chan struct{})
-	}
-	c.mu.Unlock()
-	if !first {
+	if c.state != Loading || c.loopDone != nil || c.closing {
+		c.mu.Unlock()
 		return fmt.Errorf("capsule %s: %w", c.ID(), ErrStarted)
 	}
+	lctx, cancel := context.WithCancel(ctx)
+	c.stopLoop, c.loopDone = cancel, make(chan struct{})
+	c.mu.Unlock()
 	if !c.engine.HasRun() {
 		close(c.loopDone)
 		c.mailbox.start(ctx)
 		c.setState(Ready, "")
 		return nil
 	}
-	lctx, cancel := context.WithCancel(ctx)
 	inst, err := instantiate(lctx, c.engine)
+	if err == nil && lctx.Err() != nil { // stopped meanwhile
+		_ = inst.Close(context.WithoutCancel(ctx)) // it never ran
+		err = ErrStopped
+	}
 	if err != nil {
 		cancel()
-		close(c.loopDone)
 		c.failed.Add(1)
 		c.setState(Failed, err.Error())
+		close(c.loopDone)
 		return fmt.Errorf("capsule %s: %w", c.ID(), err)
 	}
 	c.setState(Ready, "")
-	c.mu.Lock()
-	c.stopLoop = cancel
-	c.mu.Unlock()
 	go func() {
 		defer close(c.loopDone)
 		c.runLoop(lctx, inst)
@@ -169,11 +168,17 @@ func (c *Capsule) Stop(ctx context.Context) error {
 	c.mu.Unlock()
 	defer close(c.closed)
 
+	err := c.mailbox.Stop(ctx)
 	if stopLoop != nil {
 		stopLoop()
-		<-loopDone
+		t := time.NewTimer(stopGrace)
+		defer t.Stop()
+		select {
+		case <-loopDone:
+		case <-t.C:
+			err = errors.Join(err, fmt.Errorf("capsule %s: run loop did not end within %s of being cancelled", c.ID(), stopGrace))
+		}
 	}
-	err := c.mailbox.Stop(ctx)
 	c.setState(Stopped, "unloaded")
 	c.closeErr = errors.Join(err, c.engine.Close(context.WithoutCancel(ctx)))
 	return c.closeErr

@@ -159,6 +159,28 @@ func TestRunLoopStart(t *testing.T) {
 	}
 }
 
+// Unloading while the first instance is being made: nothing is left running.
+func TestRunLoopStopDuringStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &script{
+			run:         func(ctx context.Context) error { t.Error("it ran"); return nil },
+			instantiate: func(context.Context, int64) error { time.Sleep(time.Second); return nil },
+		}
+		w := newWorld(t)
+		defer w.close()
+		c := w.make(manifest("loop"), e, Options{})
+		started := make(chan error)
+		go func() { started <- c.Start(context.Background()) }()
+		synctest.Wait()
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-started; !errors.Is(err, ErrStopped) {
+			t.Errorf("start: %v", err)
+		}
+	})
+}
+
 func TestRunLoopsAreNotCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
