@@ -49,7 +49,7 @@ func (c *checker) check() error {
 
 func (c *checker) pkg() {
 	p := &c.m.Package
-	if err := ValidName(p.Name); err != nil && c.doc.Has("package.name") {
+	if err := ValidName(p.Name); err != nil {
 		c.fail("package.name", "%v", err)
 	}
 	if p.AstridVersion != "" {

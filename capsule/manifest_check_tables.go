@@ -23,9 +23,7 @@ func (c *checker) env() {
 		case key == ReservedEnv:
 			c.fail(at, "%s is set by the host and cannot be declared", ReservedEnv)
 		case field.Type == "":
-			if c.doc.Has(at + ".type") {
-				c.fail(at+".type", "want \"string\", \"secret\" or \"array\"")
-			}
+			c.fail(at+".type", "want \"string\", \"secret\" or \"array\"")
 		}
 		if field.Type == "secret" && len(field.EnumValues) > 0 {
 			c.warn(at+".enum_values", "a secret is never offered as a choice")

@@ -32,6 +32,8 @@ key = { type = "secret" }
 		{"no name", [2]string{`name = "demo"`, ""}, `:1: package: missing required key "name"`},
 		{"empty name", [2]string{"demo", ""}, ":2: package.name"},
 		{"name with path", [2]string{"demo", "../x"}, ":2: package.name"},
+		{"name under an escaped key", [2]string{`name = "demo"`, `"\u006eame" = "../x"`}, "package.name"},
+		{"name under another escape", [2]string{`name = "demo"`, `"\x6eame" = "../x"`}, "package"},
 		{"absolute name", [2]string{"demo", "/etc"}, "package.name"},
 		{"upper case", [2]string{"demo", "Demo"}, "package.name"},
 		{"underscore", [2]string{"demo", "my_demo"}, "package.name"},

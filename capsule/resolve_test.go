@@ -25,7 +25,7 @@ func graph(lines ...string) []*Manifest {
 			case '+':
 				m.Exports = append(m.Exports, Export{iface, MustVersion(version)})
 			default:
-				m.Imports = append(m.Imports, Import{iface, MustRequirement(version), w[0] == '?'})
+				m.Imports = append(m.Imports, Import{iface, mustRequirement(version), w[0] == '?'})
 			}
 		}
 		out = append(out, m)

@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+// mustRequirement is ParseRequirement for the requirements of tests.
+func mustRequirement(s string) Requirement {
+	r, err := ParseRequirement(s)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
 // The table follows the documented meaning of requirements in Cargo and the tests of the Rust semver crate.
 func TestRequirementMatches(t *testing.T) {
 	tests := []struct{ req, yes, no string }{
@@ -121,7 +130,7 @@ func TestVersion(t *testing.T) {
 			}
 		}
 	}
-	data, err := json.Marshal(map[string]any{"v": MustVersion("1.2.3"), "r": MustRequirement("1")})
+	data, err := json.Marshal(map[string]any{"v": MustVersion("1.2.3"), "r": mustRequirement("1")})
 	if err != nil || string(data) != `{"r":"^1","v":"1.2.3"}` {
 		t.Errorf("%s %v", data, err)
 	}
