@@ -124,6 +124,10 @@ func afterKeywords(words []shellWord) []shellWord {
 		case text == "function":
 			words = words[min(2, len(words)):]
 			continue
+		case text == "time":
+			for len(words) > 1 && strings.HasPrefix(words[1].text, "-") {
+				words = words[1:]
+			}
 		case !keywords[text]:
 			return words
 		}

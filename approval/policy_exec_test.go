@@ -43,6 +43,9 @@ func TestPrivilegedCommands(t *testing.T) {
 		{"sh", "-c", "case x in esac; $X ls"}, {"sh", "-c", "f() { sudo ls; }; f"},
 		{"bash", "-c", "function f { sudo ls; }; f"}, {"sh", "-c", "echo $(if true; then case x in x) sudo ls;; esac; fi)"},
 		{"sh", "-c", "eval sudo ls"}, {"sh", "-c", "eval 'su''do ls'"}, {"sh", "-c", `eval "$X"`},
+		{"sh", "-c", "time -p sudo ls"}, {"sh", "-c", "time -- sudo"}, {"sh", "-c", `\time -p sudo ls`}, {"sh", "-c", "X=sudo; env $X ls"},
+		{"sh", "-c", "nice -n 5 $X ls"}, {"sh", "-c", "timeout 5 $X ls"}, {"sh", "-c", `env -u A "$X" ls`}, {"sh", "-c", `nohup "$X"`},
+		{"sh", "-c", "timeout -s KILL 5 $X"}, {"sh", "-c", "timeout $T sudo ls"}, {"sh", "-c", "exec -a x $X"},
 		{"sh", "-c", "exec sudo ls"}, {"sh", "-c", "command sudo ls"}, {"sh", "-c", "trap 'sudo ls' EXIT"},
 		{"sh", "-c", "alias x='sudo ls'"}, {"sh", "-c", "exec $X"},
 		{"sh", "-c", "echo sudo ls | sh"}, {"sh", "-c", "echo c3Vkbw== | base64 -d | bash -s"},
@@ -74,6 +77,8 @@ func TestPrivilegedCommands(t *testing.T) {
 		{"sh", "-c", `"$HOME/bin/tool" run`}, {"bash", "script.sh"}, {"sh", "-c", "sort < in > out"},
 		{"bash", "-c", "[[ $a == b* ]] && echo yes"}, {"sh", "-c", "printf '%s\\n' \"it's\""}, {"timeout", "5", "make"},
 		{"python3", "-c", "print('a;b')"}, {"sh", "-c", "echo $((1+2))"}, {"find", ".", "-type", "f"},
+		{"sh", "-c", `timeout "$T" make test`}, {"sh", "-c", `env A="$X" ls "$X"`}, {"sh", "-c", `nohup "$HOME/bin/tool" x`},
+		{"sh", "-c", "time go test ./..."}, {"sh", "-c", `nice -n "$N" make`}, {"timeout", "-k", "5", "10", "go", "test"},
 		{"sh", "-c", "sed -n '1,5p' x | grep -v sudo"}, {"date", "+%Y-%m-%d"},
 	}
 	for _, argv := range fine {

@@ -35,11 +35,15 @@ func wrapper(name string) bool {
 	return wrappers[name] || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") || name == "ld.so"
 }
 
+// takesOperand are the wrappers with a word of their own before the command.
+var takesOperand = map[string]bool{"timeout": true, "flock": true, "taskset": true, "chrt": true, "chroot": true, "at": true}
+
 // wrapped judges the words behind a wrapper. The first one that is a shell or a wrapper itself gets the rest.
 func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 	name := base(words[0].text)
 	fed = fed || fromInput[name]
-	named := false
+	operand := takesOperand[name]
+	named := false // the program was seen
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if isAssignment(w.text) && name != "alias" {
@@ -52,11 +56,21 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 			}
 			continue
 		}
-		if strings.Contains(w.text, unknownMark) && (name == "exec" || name == "command" || name == "builtin") && !named {
-			an.block("the program of %s is not written out", Display(w.text))
+		child, known := w.program()
+		afterOption := strings.HasPrefix(words[i-1].text, "-")
+		switch {
+		case named:
+		case !known && w.quoted && (afterOption || operand):
+			operand = operand && afterOption
+		case !known:
+			an.block("the program that %s runs is not written out", name)
+		case afterOption || isNumber(w.text):
+			operand = operand && afterOption
+		case operand:
+			operand = false
+		default:
+			named = true
 		}
-		named = true
-		child := base(w.text)
 		if nests(child) {
 			an.command(words[i:], nil, fed, true, depth+1)
 			return
@@ -70,6 +84,9 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 		an.block("%s takes its command from its input", name)
 	}
 }
+
+// isNumber: a duration, a priority, a mask.
+func isNumber(text string) bool { return text != "" && '0' <= text[0] && text[0] <= '9' }
 
 // nests: the program looks at commands in its own arguments.
 func nests(name string) bool {
