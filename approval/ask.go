@@ -49,7 +49,7 @@ func (i *Interceptor) offersAlways() bool {
 // approved turns a yes into a cover. Lasting grants are made after the decision is recorded.
 func (i *Interceptor) approved(e *pending, d Decision) *cover {
 	id := e.Request.ID
-	c := &cover{layer: LayerApproval, proof: "user:" + id, requestID: id}
+	c := &cover{layer: LayerApproval, proof: "user:" + id, requestID: id, choice: d.Choice}
 	if d.Choice == ApproveOnce {
 		return c
 	}

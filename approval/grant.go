@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Grant is the permission for one effect. The host performs the effect and calls Settle once.
+// Grant is the permission for one effect. The host performs the effect and calls Settle once. A Guarded grant
+// also has the methods Choice() Choice and BudgetWarning() (BudgetWarning, bool).
 type Grant interface {
 	// AuditID is the id of the decision entry; "" for Plain and Message.
 	AuditID() string
@@ -37,6 +38,7 @@ var plainGrant Grant = uncounted{}
 type grant struct {
 	auditID     string
 	proof       string
+	choice      Choice
 	reservation *Reservation
 	gate        *Interceptor
 	subject     Subject
@@ -45,6 +47,9 @@ type grant struct {
 
 func (g *grant) AuditID() string { return g.auditID }
 func (g *grant) Proof() string   { return g.proof }
+
+// Choice is the human's answer that allowed this very action; "" when nobody was asked.
+func (g *grant) Choice() Choice { return g.choice }
 
 // BudgetWarning reports that this action took a budget past its warning threshold.
 func (g *grant) BudgetWarning() (BudgetWarning, bool) {

@@ -14,6 +14,7 @@ type cover struct {
 	layer, proof string
 	hash         string // of the token
 	requestID    string
+	choice       Choice
 	granted      string
 	undo         func(context.Context)
 	after        func(ctx context.Context, auditID string) (proof string)
@@ -165,7 +166,7 @@ func (i *Interceptor) admit(ctx context.Context, s Subject, a Action, v verdict,
 		}
 	}
 	i.counters.light[Guarded].Add(1)
-	return &grant{auditID: id, proof: c.proof, reservation: r, gate: i, subject: s}, nil
+	return &grant{auditID: id, proof: c.proof, choice: c.choice, reservation: r, gate: i, subject: s}, nil
 }
 
 // giveBack undoes what was taken for a call that does not happen. It must not be stopped by the call's own end.

@@ -1,6 +1,9 @@
 package approval
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Policy is layer 1, compiled and immutable.
 type Policy struct {
@@ -33,10 +36,10 @@ func CompilePolicy(r Rules) (*Policy, error) {
 		p.capsule[c.Value] = c
 	}
 	var err error
-	if p.allowedPaths, err = compilePaths(r.AllowedPaths); err != nil {
+	if p.allowedPaths, err = compilePaths(r.AllowedPaths, false); err != nil {
 		return nil, err
 	}
-	if p.deniedPaths, err = compilePaths(r.DeniedPaths); err != nil {
+	if p.deniedPaths, err = compilePaths(r.DeniedPaths, r.FoldCase); err != nil {
 		return nil, err
 	}
 	for _, b := range r.BlockedTools {
@@ -62,10 +65,14 @@ func CompilePolicy(r Rules) (*Policy, error) {
 	return p, nil
 }
 
-func compilePaths(rules []Rule) ([]pathRule, error) {
+func compilePaths(rules []Rule, fold bool) ([]pathRule, error) {
 	out := make([]pathRule, 0, len(rules))
 	for _, r := range rules {
-		g, err := CompileGlob(r.Value)
+		text := r.Value
+		if fold {
+			text = strings.ToLower(text)
+		}
+		g, err := CompileGlob(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: path rule: %w", r.Source, err)
 		}

@@ -10,14 +10,16 @@ func (p *Policy) judgeFile(s *Subject, a *Action) verdict {
 	if traverses(a.Path) {
 		return hardBlock("no ..", "path %s contains a .. component", Display(a.Path))
 	}
+	file := p.fold(a.Path)
 	for _, r := range p.deniedPaths {
-		if r.glob.Match(a.Path) || coversRoot(r.Value, a.Path) {
+		if r.glob.Match(file) || coversRoot(r.glob.String(), file) {
 			return denied(r.Rule, "denied_paths", "path %s is denied", Display(a.Path))
 		}
 	}
 	for _, r := range p.rules.NeverAllow {
-		if !under(a.Path, r.Value) || a.InWorkspace && inside(s.Workspace, r.Value) ||
-			inside(s.Home, r.Value) && under(a.Path, s.Home) {
+		dir := p.fold(r.Value)
+		if !under(file, dir) || a.InWorkspace && inside(p.fold(s.Workspace), dir) ||
+			inside(p.fold(s.Home), dir) && under(a.Path, s.Home) {
 			// A workspace or home that lies inside of such a directory (/root, /var) would be useless otherwise.
 			continue
 		}
@@ -49,6 +51,14 @@ func (p *Policy) judgeFile(s *Subject, a *Action) verdict {
 		return verdict{allow, "require_approval_for_delete false", "", ""}
 	}
 	return p.byMode(a)
+}
+
+// fold gives the spelling that refusals compare.
+func (p *Policy) fold(path string) string {
+	if p.rules.FoldCase {
+		return strings.ToLower(path)
+	}
+	return path
 }
 
 // inside reports whether root is known and lies in dir.

@@ -56,6 +56,19 @@ func TestFileRules(t *testing.T) {
 	}
 }
 
+func TestFoldedPaths(t *testing.T) {
+	for _, fold := range []bool{false, true} {
+		p := mustPolicy(t, Rules{Mode: Yolo, FoldCase: fold, DeniedPaths: builtin("/Etc/**"), NeverAllow: builtin("/Root")})
+		for _, path := range []string{"/eTC/passwd", "/ETC", "/rOOT/x"} {
+			a := read(path)
+			must(t, a.complete())
+			if v := p.judge(&Subject{}, &a); (v.effect == deny) != fold {
+				t.Errorf("fold %v, %s: %v", fold, path, v.effect)
+			}
+		}
+	}
+}
+
 func TestEscapePolicy(t *testing.T) {
 	for _, tc := range []struct {
 		escape Escape

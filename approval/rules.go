@@ -1,5 +1,7 @@
 package approval
 
+import "runtime"
+
 // Rule is one entry of a list in the configuration, with the place that set it.
 type Rule struct {
 	Value  string
@@ -25,6 +27,9 @@ type Rules struct {
 	AutoAllowWrite        []Rule
 	NeverAllow            []Rule // directories; beat everything except a workspace inside of them
 
+	// FoldCase compares denied_paths and never_allow without case: file systems of macOS find /ETC in /etc.
+	FoldCase bool
+
 	MaxArgumentSize       int64 // bytes; 0 = unlimited
 	MaxArgumentSizeSource string
 
@@ -41,6 +46,7 @@ func DefaultRules() Rules {
 			"shutdown", "reboot", "init"),
 		DeniedPaths:     builtin("/etc/**", "/boot/**", "/sys/**", "/proc/**", "/dev/**"),
 		MaxArgumentSize: 1 << 20,
+		FoldCase:        runtime.GOOS == "darwin" || runtime.GOOS == "windows",
 	}
 }
 

@@ -119,6 +119,13 @@ func (tc row) check(t *testing.T) {
 		if !strings.HasPrefix(g.Proof(), tc.proof) || g.AuditID() != "entry-1" {
 			t.Errorf("proof %q, entry %q", g.Proof(), g.AuditID())
 		}
+		want := Choice("")
+		if tc.asked > 0 {
+			want = Choice(tc.human)
+		}
+		if got := g.(interface{ Choice() Choice }).Choice(); got != want {
+			t.Errorf("choice %q, want %q", got, want)
+		}
 	case !errors.Is(err, tc.err):
 		t.Fatalf("got %v, want %v", err, tc.err)
 	}

@@ -25,6 +25,7 @@ func Tighten(base, ws Rules) Rules {
 	if n := ws.MaxArgumentSize; n > 0 && (base.MaxArgumentSize == 0 || n < base.MaxArgumentSize) {
 		r.MaxArgumentSize, r.MaxArgumentSizeSource = n, ws.MaxArgumentSizeSource
 	}
+	r.FoldCase = base.FoldCase || ws.FoldCase
 	r.SkipDeleteApproval = base.SkipDeleteApproval && ws.SkipDeleteApproval
 	r.SkipNetworkApproval = base.SkipNetworkApproval && ws.SkipNetworkApproval
 	return r
