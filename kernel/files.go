@@ -87,8 +87,8 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 	return nil // another client of the session was first
 }
 
-// workspaceOf returns the directory a session works in.
-func (f *files) workspaceOf(ctx context.Context, principal, session string) (string, error) {
+// WorkspaceOf returns the directory a session works in.
+func (f *files) WorkspaceOf(ctx context.Context, principal, session string) (string, error) {
 	b, err := f.store.Get(ctx, sessionRecordKey(principal, session))
 	if errors.Is(err, storage.ErrNotFound) {
 		return f.workspace, nil
@@ -129,7 +129,7 @@ func (f *files) Workspace(ctx context.Context, principal, session string) (vfs.V
 }
 
 func (f *files) open(ctx context.Context, principal, session string) (*vfs.OverlayVfs, error) {
-	workspace, err := f.workspaceOf(ctx, principal, session)
+	workspace, err := f.WorkspaceOf(ctx, principal, session)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,14 @@ type Call struct {
 	Lifecycle bool         // install or upgrade: elicitation is allowed
 }
 
+// Hops is how many asynchronous messages led to the call.
+func (c *Call) Hops() int {
+	if c.Message == nil {
+		return 0
+	}
+	return c.Message.Hops
+}
+
 // frame ties a call to the instance that runs it. It is the outermost context value
 // while guest code runs, so that looking it up is one comparison.
 type frame struct {

@@ -44,6 +44,9 @@ type Files interface {
 	Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) // cwd://
 	Home(ctx context.Context, principal string) (vfs.Vfs, error)               // home://
 	Tmp(ctx context.Context, principal string) (vfs.Vfs, error)                // /tmp
+	// WorkspaceOf is the absolute directory that the session works in: grants for a
+	// workspace are tied to it.
+	WorkspaceOf(ctx context.Context, principal, session string) (string, error)
 }
 
 // LogSink takes the log lines of capsules.

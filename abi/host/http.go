@@ -178,7 +178,11 @@ func (h *Host) redirect(ctx context.Context, f *frame, r *request, next *http.Re
 	}
 	a := netAction(next.Method, next.URL, 0, 0)
 	a.Class, a.Function = approval.Guarded, abi.HTTPRequestFn.String()
-	grant, err := h.svc.Gate.Intercept(ctx, f.subject(f.inst.capsule.Bounds.netPermit(next.URL)), a)
+	workspace, err := h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session)
+	if err != nil {
+		return err
+	}
+	grant, err := h.svc.Gate.Intercept(ctx, f.subject(f.inst.capsule.Bounds.netPermit(next.URL), workspace), a)
 	if err != nil {
 		return fmt.Errorf("redirect to %s: %w", a.URL, err)
 	}

@@ -28,7 +28,7 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	}
 	if r.plan == nil {
 		a := approval.Action{Kind: r.kind, Class: r.class, Function: fn.String()}
-		if _, err := h.svc.Gate.Intercept(ctx, f.subject(own), a); err != nil {
+		if _, err := h.svc.Gate.Intercept(ctx, f.subject(own, ""), a); err != nil {
 			return nil, toError(err)
 		}
 		b, err := r.plain(ctx, f, args)
@@ -46,7 +46,13 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	if p.bounds == nil {
 		return nil, abi.Errorf(abi.CodeInternal, "%s has no manifest check", fn)
 	}
-	grant, err := h.svc.Gate.Intercept(ctx, f.subject(p.bounds), p.action)
+	workspace := ""
+	if r.class == approval.Guarded {
+		if workspace, err = h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session); err != nil {
+			return nil, toError(err)
+		}
+	}
+	grant, err := h.svc.Gate.Intercept(ctx, f.subject(p.bounds, workspace), p.action)
 	if err != nil {
 		if p.refused != nil {
 			if b, ok := p.refused(err); ok {
@@ -69,11 +75,13 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 }
 
 // subject is who the gate decides about.
-func (f *frame) subject(bounds approval.Bounds) approval.Subject {
+func (f *frame) subject(bounds approval.Bounds, workspace string) approval.Subject {
 	return approval.Subject{
 		Principal: f.call.Principal,
 		Capsule:   f.inst.capsule.ID,
 		Session:   f.call.Session,
+		Workspace: workspace,
+		Via:       f.call.Chain,
 		Bounds:    bounds,
 	}
 }

@@ -41,7 +41,7 @@ func (h *Host) planPublish(_ context.Context, f *frame, args [][]byte) (plan, er
 // message makes an envelope of the call: source, principal and session come from here,
 // never from the guest.
 func (f *frame) message(topic string, payload ipc.Payload) *ipc.Message {
-	m := &ipc.Message{
+	return &ipc.Message{
 		Topic:     topic,
 		Payload:   payload,
 		SourceID:  f.inst.capsule.SourceID,
@@ -49,11 +49,8 @@ func (f *frame) message(topic string, payload ipc.Payload) *ipc.Message {
 		Principal: f.call.Principal,
 		Session:   f.call.Session,
 		Chain:     f.call.Chain,
+		Hops:      f.call.Hops(),
 	}
-	if f.call.Message != nil {
-		m.Hops = f.call.Message.Hops
-	}
-	return m
 }
 
 func (h *Host) planSubscribe(_ context.Context, f *frame, args [][]byte) (plan, error) {
