@@ -72,7 +72,7 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 
 // setEntry fixes the charge at the entry: what precedes the check, and the most
 // that any path still owes when it leaves. A loop that shares its check with the
-// entry charges that if its rounds cost as much; otherwise it is paid before the
+// entry charges that if its rounds cost half as much; otherwise it is paid before the
 // loop, so that the rounds do not pay it again and again.
 func (w *bodyWriter) setEntry() {
 	due := max(entryMin, w.base+w.exits.debt)
@@ -80,8 +80,8 @@ func (w *bodyWriter) setEntry() {
 	case w.entryAt == 0:
 	case !w.merged:
 		w.setCharge(w.entryAt, due)
-	case w.loopMax >= due:
-		w.setCharge(w.entryAt, w.loopMax)
+	case 2*w.loopMax >= due:
+		w.setCharge(w.entryAt, max(due, w.loopMax))
 	default:
 		w.setCharge(w.entryAt, max(1, w.loopMax))
 		end := len(w.out)

@@ -111,7 +111,8 @@ func opcodeTable() (t [256]info) {
 	set(0x02, 0x05, immSpecial, 0)  // block, loop, if, else
 	set(0x08, 0x08, immSpecial, 16) // throw
 	set(0x0a, 0x0a, immSpecial, 16) // throw_ref
-	set(0x0b, 0x0f, immSpecial, 1)  // end, branches, return
+	set(0x0b, 0x0b, immSpecial, 0)  // end
+	set(0x0c, 0x0f, immSpecial, 1)  // branches, return
 	set(0x10, 0x15, immSpecial, costCall)
 	set(0x1a, 0x1a, immNone, 0) // drop
 	set(0x1b, 0x1b, immNone, 2) // select
