@@ -135,10 +135,13 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// TempPrefix begins the names of files that WriteFileAtomic has not finished; a crash can leave one.
+const TempPrefix = ".tmp-"
+
 // WriteFileAtomic replaces path by a file with this content: readers see the old or the new one, also after
 // a crash. The mode is set before the content is written.
 func WriteFileAtomic(path string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

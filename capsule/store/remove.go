@@ -130,8 +130,9 @@ func providedBy(all []Installed, need capsule.Import, except string) bool {
 const pruneAge = time.Hour
 
 // Prune deletes content-addressed files of dir (a BinDir or WitDir) that no capsule in the given stores
-// records and that are older than an hour. stores must be all that share dir, those of other principals
-// included. It deletes nothing when one of them cannot be read.
+// records, and what interrupted writes have left there, all if older than an hour. stores must be all that
+// share dir, those of other principals included, each after its Recover. Prune deletes nothing when one of
+// their records cannot be read.
 func (s *Store) Prune(dir string, stores []string) (removed []string, err error) {
 	all, err := List(stores...)
 	if err != nil {
@@ -154,7 +155,8 @@ func (s *Store) Prune(dir string, stores []string) (removed []string, err error)
 	for _, e := range entries {
 		hash, _, _ := strings.Cut(e.Name(), ".")
 		info, err := e.Info()
-		if err != nil || !capsule.ValidHash(hash) || used[hash] || s.now().Sub(info.ModTime()) < pruneAge {
+		abandoned := strings.HasPrefix(e.Name(), capsule.TempPrefix)
+		if err != nil || !abandoned && (!capsule.ValidHash(hash) || used[hash]) || s.now().Sub(info.ModTime()) < pruneAge {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {

@@ -116,6 +116,7 @@ func TestPrune(t *testing.T) {
 	f.capsule("kept", "")
 	gone := f.capsule("gone", "")
 	write(t, filepath.Join(f.BinDir, "astrid"), "not ours")
+	write(t, filepath.Join(f.BinDir, capsule.TempPrefix+"1"), "half")
 	if err := f.Remove(context.Background(), "gone", RemoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestPrune(t *testing.T) {
 	}
 	f.time = time.Now().Add(2 * pruneAge)
 	removed, err := f.Prune(f.BinDir, []string{f.Dir})
-	if err != nil || !slices.Equal(removed, []string{gone.Meta.WasmHash + ".wasm"}) {
+	if err != nil || !slices.Equal(removed, []string{capsule.TempPrefix + "1", gone.Meta.WasmHash + ".wasm"}) {
 		t.Errorf("pruned %v, %v", removed, err)
 	}
 	write(t, filepath.Join(f.Dir, "kept", capsule.MetaName), "{")
