@@ -53,7 +53,8 @@ type DispatcherOptions struct {
 // handlers that follow, Final and Deny end the chain, an error does not.
 //
 // Synchronous calls (guards, hooks, Invoke) carry the chain of capsules that wait, and one
-// to a member of the chain is refused with a [*CycleError]. A published message starts
+// to a member of the chain is refused with a [*CycleError]; so is one that closes a circle of
+// capsules with no worker left, though their calls began apart. A published message starts
 // an empty chain for its handlers, since nobody waits for them; it counts hops instead, up to [MaxHops].
 //
 // Every failure is told once: to the publisher as long as it waits, to OnFailure afterwards.
@@ -61,6 +62,7 @@ type Dispatcher struct {
 	registry *Registry
 	bus      *ipc.Bus
 	opts     DispatcherOptions
+	waits    *waits
 }
 
 // NewDispatcher returns a dispatcher over the capsules of r and the subscribers of b.
@@ -77,7 +79,14 @@ func NewDispatcher(r *Registry, b *ipc.Bus, o DispatcherOptions) *Dispatcher {
 	if o.OnFailure == nil {
 		o.OnFailure = func(context.Context, *Capsule, *Invocation, error) {}
 	}
-	return &Dispatcher{registry: r, bus: b, opts: o}
+	d := &Dispatcher{registry: r, bus: b, opts: o}
+	d.waits = newWaits(func(id string) int {
+		if c := r.Get(id); c != nil {
+			return c.mailbox.opts.Workers
+		}
+		return 1
+	})
+	return d
 }
 
 // Publish delivers a message. It returns when guards have ended, subscribers have the message
@@ -157,19 +166,41 @@ func (d *Dispatcher) Invoke(ctx context.Context, capsuleID string, in *Invocatio
 	if c == nil {
 		return Result{}, coded(abi.CodeNotFound, fmt.Errorf("capsule %s: %w", capsuleID, ErrNotLoaded))
 	}
+	return d.callAlone(ctx, c, in)
+}
+
+// callAlone is a call that its caller waits for and for nothing else.
+func (d *Dispatcher) callAlone(ctx context.Context, c *Capsule, in *Invocation) (Result, error) {
+	done, err := d.await(subject(in), in.Chain, c.ID())
+	if err != nil {
+		return Result{}, err
+	}
+	defer done()
 	return d.call(ctx, c, in)
 }
 
 // ErrRunLoop refuses a call of a run loop: its one instance never becomes free.
 var ErrRunLoop = errors.New("capsule is a run loop and takes no calls")
 
-// call runs one synchronous call. A capsule that was replaced a moment ago has its
+// await notes that the last member of chain waits for the capsules called, until done is
+// called. It refuses what would never end.
+func (d *Dispatcher) await(what string, chain []string, called ...string) (done func(), err error) {
+	for _, id := range called {
+		if i := slices.Index(chain, id); i >= 0 {
+			return nil, coded(abi.CodeDenied, &CycleError{Subject: what, Path: append(slices.Clone(chain[i:]), id)})
+		}
+	}
+	done, cycle := d.waits.begin(chain, called...)
+	if cycle != nil {
+		return nil, coded(abi.CodeDenied, &CycleError{Subject: what, Path: cycle})
+	}
+	return done, nil
+}
+
+// call runs one call that was awaited. A capsule that was replaced a moment ago has its
 // successor called; a call that began is never repeated.
 func (d *Dispatcher) call(ctx context.Context, c *Capsule, in *Invocation) (Result, error) {
 	id := c.ID()
-	if i := slices.Index(in.Chain, id); i >= 0 {
-		return Result{}, coded(abi.CodeDenied, &CycleError{Subject: subject(in), Path: append(slices.Clone(in.Chain[i:]), id)})
-	}
 	for {
 		if c.engine.HasRun() {
 			return Result{}, coded(abi.CodeUnsupported, fmt.Errorf("capsule %s: %w", id, ErrRunLoop))

@@ -46,7 +46,7 @@ func (d *Dispatcher) ask(ctx context.Context, msg *ipc.Message, b binding, waiti
 	defer cancel()
 	seen := *msg
 	seen.Timestamp = d.opts.Now().UTC()
-	return d.call(ctx, b.c, &Invocation{
+	return d.callAlone(ctx, b.c, &Invocation{
 		Action:    b.ic.Action,
 		Payload:   seen.Payload.Guest(),
 		Message:   &seen,

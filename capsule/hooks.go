@@ -17,7 +17,7 @@ import (
 //
 // A capsule that has nothing to say, denies or fails adds no answer; the last two are
 // logged and counted. Run loops are not asked. A hook that matches a capsule which waits
-// for the caller is refused with a [*CycleError] before anybody is asked.
+// for the caller, directly or not, is refused with a [*CycleError] before anybody is asked.
 func (d *Dispatcher) Trigger(ctx context.Context, caller Caller, hook string, payload []byte) ([]json.RawMessage, error) {
 	if err := ipc.ValidTopic(hook); err != nil {
 		return nil, coded(abi.CodeInvalid, err)
@@ -31,11 +31,15 @@ func (d *Dispatcher) Trigger(ctx context.Context, caller Caller, hook string, pa
 	}
 	asked := slices.DeleteFunc(d.registry.match(hook), func(b binding) bool { return b.c.ID() == caller.Capsule })
 	waiting := caller.waiting()
-	for _, b := range asked {
-		if i := slices.Index(waiting, b.c.ID()); i >= 0 {
-			return nil, coded(abi.CodeDenied, &CycleError{Subject: hook, Path: append(slices.Clone(waiting[i:]), b.c.ID())})
-		}
+	ids := make([]string, len(asked))
+	for i, b := range asked {
+		ids[i] = b.c.ID()
 	}
+	done, err := d.await(hook, waiting, ids...)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	// This message tells the handlers who asks. It is never published.
 	msg := &ipc.Message{
 		Topic: hook, Payload: body, SourceID: caller.SourceID, Timestamp: d.opts.Now().UTC(),
