@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/audit"
 	"github.com/unicity-astrid/astrid-go/capability"
@@ -246,6 +247,12 @@ func BenchmarkGate(b *testing.B) {
 	})
 	b.Run("allow", func(b *testing.B) {
 		b.ReportAllocs()
+		begin, rounds := time.Now(), 500
+		for range rounds {
+			ed25519.Sign(key, text)
+		}
+		signature := float64(time.Since(begin)) / float64(rounds)
+		defer func() { b.ReportMetric(float64(b.Elapsed())/float64(b.N)/signature, "x-signature") }()
 		for b.Loop() {
 			g, err := i.Intercept(ctx, s, a)
 			if err != nil {
