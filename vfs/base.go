@@ -19,7 +19,8 @@ import (
 // baseRecord is what the workspace had at a path when the overlay first covered it: commit compares with it.
 type baseRecord struct {
 	Path  diskName    `json:"path"`
-	Mode  fs.FileMode `json:"mode"` // 0: nothing was there
+	There bool        `json:"there,omitempty"` // false: nothing was there
+	Mode  fs.FileMode `json:"mode"`
 	Size  int64       `json:"size,omitempty"`
 	Mtime int64       `json:"mtime,omitempty"` // Unix nanoseconds
 	Ctime int64       `json:"ctime,omitempty"`
@@ -160,6 +161,7 @@ func (b *baseStore) close() error { return b.f.Close() }
 func makeRecord(p string, st *stat) baseRecord {
 	r := baseRecord{Path: diskName(p)}
 	if st != nil {
+		r.There = true
 		r.Mode, r.Size, r.Mtime, r.Ctime, r.Ino = st.mode, st.size, st.mtime, st.ctime, st.ino
 	}
 	return r
@@ -169,8 +171,8 @@ func makeRecord(p string, st *stat) baseRecord {
 // directory's times change with its entries, which have records of their own.
 func (r *baseRecord) same(st *stat) bool {
 	switch {
-	case st == nil || r.Mode == 0:
-		return st == nil && r.Mode == 0
+	case st == nil || !r.There:
+		return st == nil && !r.There
 	case st.isDir():
 		return r.Mode == st.mode
 	}

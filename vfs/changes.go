@@ -38,8 +38,8 @@ func (o Op) String() string {
 type Change struct {
 	Path string // canonical, relative to the root
 	Op   Op
-	// Old and New have type and permission bits. Old is 0 when added, New when deleted. Different types mean that the path
-	// was replaced by another kind of file.
+	// Old and New have type and permission bits. Added has no Old, Deleted no New. Different types mean that the path was
+	// replaced by another kind of file.
 	Old, New fs.FileMode
 	// OldSize and NewSize are bytes; 0 for directories.
 	OldSize, NewSize int64

@@ -21,7 +21,7 @@ func (v *OverlayVfs) conflict(c Change) (string, error) {
 		return "", nil
 	}
 	switch {
-	case rec.Mode == 0:
+	case !rec.There:
 		return "appeared in the workspace", nil
 	case st == nil:
 		return "deleted in the workspace", nil

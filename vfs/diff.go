@@ -43,7 +43,7 @@ func (v *OverlayVfs) Diff(paths ...string) (string, error) {
 
 // diffOne writes one path. Another kind of file in the same place is a deletion and an addition, as git has it.
 func (v *OverlayVfs) diffOne(b *strings.Builder, c Change) error {
-	if c.Old != 0 && c.New != 0 && c.Old.Type() != c.New.Type() {
+	if c.Op == Modified && c.Old.Type() != c.New.Type() {
 		gone, came := c, c
 		gone.New, gone.Op, came.Old, came.Op = 0, Deleted, 0, Added
 		if err := v.diffOne(b, gone); err != nil {

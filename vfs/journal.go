@@ -404,7 +404,7 @@ func (v *OverlayVfs) applyPlace(s *step) error {
 
 // alike is same without ctime, which a commit's own steps move (deleting one of two hard links).
 func (r *baseRecord) alike(st *stat) bool {
-	if st == nil || r.Mode == 0 || st.isDir() {
+	if st == nil || !r.There || st.isDir() {
 		return r.same(st)
 	}
 	return r.Mode == st.mode && r.Size == st.size && r.Mtime == st.mtime && r.Ino == st.ino
