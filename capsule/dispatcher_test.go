@@ -243,6 +243,27 @@ func TestFullMailboxIsToldOnce(t *testing.T) {
 	})
 }
 
+// A capsule of which no instance can be made: each message is counted and answered for once.
+func TestInstantiationFailureIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		e := &script{instantiate: func(context.Context, int64) error { return errors.New("no memory") }}
+		c := w.make(manifest("one", "a.b x"), e, Options{})
+		if err := errors.Join(w.registry.Add(c), c.Start(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := w.settled(message("a.b", "1")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.failed(); len(got) != 3 || got[0] != "one x a.b: make an instance: no memory" || c.Status().Failed != 3 || e.made.Load() != 3 {
+			t.Errorf("failures %q, status %+v", got, c.Status())
+		}
+	})
+}
+
 func TestInvoke(t *testing.T) {
 	w := newWorld(t)
 	defer w.close()

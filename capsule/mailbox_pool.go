@@ -15,8 +15,7 @@ type pool struct {
 	engine Engine
 	idle   time.Duration
 
-	live   atomic.Int64  // instances that exist
-	failed atomic.Uint64 // instantiations that failed
+	live atomic.Int64 // instances that exist
 
 	mu     sync.Mutex
 	free   []idleInstance // oldest use first
@@ -42,7 +41,6 @@ func (p *pool) get(ctx context.Context) (Instance, error) {
 	p.mu.Unlock()
 	inst, err := instantiate(ctx, p.engine)
 	if err != nil {
-		p.failed.Add(1)
 		return nil, err
 	}
 	p.live.Add(1)

@@ -195,7 +195,7 @@ func (c *Capsule) Status() abi.CapsuleStatus {
 		Dir:       c.manifest.Dir,
 		Queued:    c.mailbox.Pending(),
 		Handled:   c.handled.Load(),
-		Failed:    c.failed.Load() + c.mailbox.pool.failed.Load(),
+		Failed:    c.failed.Load(),
 		Rejected:  c.mailbox.rejected.Load(),
 		Instances: int(c.mailbox.pool.live.Load()),
 	}

@@ -31,6 +31,9 @@ func TestDecodeResult(t *testing.T) {
 			t.Errorf("%q: %+v, want %+v", c.out, got, c.want)
 		}
 	}
+	if got := Continue.String() + Final.String() + Deny.String() + Verdict(9).String(); got != "continuefinaldenyverdict_9" {
+		t.Error(got)
+	}
 	if r := DecodeResult([]byte("\x02" + strings.Repeat("é", MaxReason))); len(r.Reason) > MaxReason || !utf8.ValidString(r.Reason) {
 		t.Errorf("a long reason has %d bytes", len(r.Reason))
 	}
