@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -62,4 +63,22 @@ func BenchmarkHotLoop(bench *testing.B) {
 	bench.ReportMetric(float64(m)/float64(p), "x-plain")
 	bench.ReportMetric(float64(d)/float64(m), "x-faster-than-done")
 	bench.ReportMetric(perYield, "ns/yield")
+}
+
+// BenchmarkYield measures a yield by making each round of a loop yield, once
+// into a host function that does nothing and once with what a real one does.
+func BenchmarkYield(bench *testing.B) {
+	bin, err := Rewrite(hotLoop(), Options{quantum: 1})
+	if err != nil {
+		bench.Fatal(err)
+	}
+	const n = 200_000
+	bare := instantiate(bench, newRuntime(bench, compiler, func(context.Context) {}), bin)
+	real := instantiate(bench, newRuntime(bench, compiler, func(context.Context) {
+		time.Now()
+		runtime.Gosched()
+	}), bin)
+	b, r := side(func() { call(bench, bare, "run", n) }, func() { call(bench, real, "run", n) })
+	bench.ReportMetric(float64(b.Nanoseconds())/n, "ns/bare-yield")
+	bench.ReportMetric(float64(r.Nanoseconds())/n, "ns/yield")
 }

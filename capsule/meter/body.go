@@ -57,7 +57,7 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 	m := w.m
 	*w = bodyWriter{m: m, frames: w.frames[:0],
 		emitter: w.emitter, cur: flow{live: true}, free: m.leaf[index] > 0}
-	w.out, w.blocks, w.pending = w.out[:0], 1, !w.free
+	w.out, w.blocks, w.sites, w.pending = w.out[:0], 1, 0, !w.free
 	locals := m.locals(r)
 	w.frames = append(w.frames, frame{op: opBlock})
 	for len(w.frames) > 0 && r.err == nil {

@@ -8,6 +8,7 @@ type emitter struct {
 
 	bulkFunc uint32 // index of the first function that charges by length
 	blocks   int    // basic blocks the compiler will see
+	sites    int    // calls it will see
 }
 
 // pay subtracts c units without a test.
@@ -38,6 +39,7 @@ func (e *emitter) store() {
 
 func (e *emitter) test() {
 	e.blocks += 2
+	e.sites++
 	e.out = append(append(e.out, opGlobalGet), e.fuel...)
 	e.out = append(e.out, opI32Const, 0, opI32LtS, opIf, blockEmpty, opCall)
 	e.out = append(append(e.out, e.refill...), opEnd)
@@ -60,6 +62,7 @@ func (e *emitter) setCharge(at, c int) {
 // there. It calls a function for that: the operation that follows leaves the
 // compiled code anyhow, and blocks in line make compiling slower.
 func (e *emitter) bulk(kind bulkKind) {
+	e.sites += 2 // this one and the operation
 	e.out = appendU32(append(e.out, opCall), e.bulkFunc+uint32(kind))
 }
 

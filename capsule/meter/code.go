@@ -48,8 +48,10 @@ func (m *module) rewriteCode() ([]byte, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		if effort += w.blocks * w.blocks; effort > m.o.MaxEffort {
-			r.failAs(ErrLimit, "compile effort above %d, %d blocks in function %d", m.o.MaxEffort, w.blocks, i)
+		if effort += m.effort(r, w); r.err == nil && effort > m.o.MaxEffort {
+			r.failAs(ErrLimit, "effort to compile above %d, %d blocks in function %d", m.o.MaxEffort, w.blocks, i)
+		}
+		if r.err != nil {
 			return nil, r.err
 		}
 		out = appendU32(out, uint32(len(locals)+len(w.out)))
@@ -60,6 +62,16 @@ func (m *module) rewriteCode() ([]byte, error) {
 		}
 	}
 	return m.ownBodies(out, &w.emitter), nil
+}
+
+// effort is what compiling the last body costs, as Options.MaxEffort counts. It
+// reports a body that would take the compiler too much memory on r.
+func (m *module) effort(r *reader, w *bodyWriter) int {
+	reloads := w.sites * (m.nMutable + 1)
+	if reloads > m.o.MaxReloads {
+		r.failAs(ErrLimit, "%d calls with %d mutable globals", w.sites, m.nMutable)
+	}
+	return w.blocks*w.blocks + 60*reloads
 }
 
 // locals copies the local declarations of a body.

@@ -181,6 +181,7 @@ func (w *bodyWriter) brTable(r *reader) {
 
 // call copies a call of any kind.
 func (w *bodyWriter) call(r *reader, op byte) {
+	w.sites++
 	switch op {
 	case opCall, opReturnCall:
 		f := r.u32()

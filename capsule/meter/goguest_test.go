@@ -2,11 +2,13 @@ package meter
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 )
@@ -43,6 +45,19 @@ func TestGoGuest(t *testing.T) {
 	_, err := metered.ExportedFunction("fail").Call(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "main.fail") {
 		t.Errorf("trap does not name main.fail: %v", err)
+	}
+}
+
+func TestGoGuestEnds(t *testing.T) {
+	deadline := time.Now().Add(time.Hour)
+	m := instantiate(t, newRuntime(t, compiler, func(context.Context) {
+		if time.Now().After(deadline) {
+			panic(errDeadline)
+		}
+	}), rewrite(t, goGuest(t)))
+	deadline = time.Now().Add(20 * time.Millisecond)
+	if _, err := m.ExportedFunction("spin").Call(context.Background()); !errors.Is(err, errDeadline) {
+		t.Errorf("ended with %v", err)
 	}
 }
 

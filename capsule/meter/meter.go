@@ -51,9 +51,15 @@ type Options struct {
 
 	// MaxEffort bounds the time to compile: wazero's compiler is quadratic in the
 	// basic blocks of a function (70 KB of ifs take it two seconds), and nothing
-	// interrupts it. It is the sum of their squares. The largest Go programs come
-	// to some 5e8, which is a few seconds. Default 2e9.
+	// interrupts it. It is the sum of their squares, and 60 for each of the
+	// reloads below. The largest Go programs come to some 5e8, which is a few
+	// seconds. Default 2e9.
 	MaxEffort int
+
+	// MaxReloads bounds the memory to compile a function: wazero's compiler
+	// reloads each mutable global after each call, about 150 bytes each. It is
+	// the product of both. Default 1<<20.
+	MaxReloads int
 
 	// MaxTableEntries caps each table the module defines: its minimum must not
 	// exceed it, and a larger or missing maximum is lowered to it, which makes
@@ -91,6 +97,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxNesting, 20_000)
 	def(&o.MaxBrTable, 65_520)
 	def(&o.MaxEffort, 2_000_000_000)
+	def(&o.MaxReloads, 1<<20)
 	def(&o.MaxTableEntries, 1<<20)
 	def(&o.quantum, Quantum)
 	return o

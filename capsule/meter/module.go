@@ -45,6 +45,7 @@ type module struct {
 	funcTypes []uint32 // per defined function: its type
 	impFuncs  uint32
 	nGlobals  uint32 // imported and defined; the fuel is the one after them
+	nMutable  int    // of these, the mutable ones
 	nTables   int
 	nLocals   int // declared in all functions together
 

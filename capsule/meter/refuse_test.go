@@ -190,6 +190,8 @@ func TestLimits(t *testing.T) {
 		{"nesting, enough", mod(repeat(20, 2, 0x40), repeat(20, 0x0b)), Options{MaxNesting: 20}, nil},
 		{"br_table", mod(0x41, 0, 0x0e, 3, 0, 0, 0, 0), Options{MaxBrTable: 2}, ErrLimit},
 		{"effort", mod(repeat(20_000, 0x03, 0x40, 0x41, 0, 0x0d, 0, 0x0b)), Options{}, ErrLimit},
+		{"reloads", mod(repeat(2000, 0x10, 0)).with(secGlobal, u(1000), repeat(1000, i32, 1, 0x41, 0, 0x0b)), Options{}, ErrLimit},
+		{"constants are not reloaded", mod(repeat(2000, 0x10, 0)).with(secGlobal, u(1000), repeat(1000, i32, 0, 0x41, 0, 0x0b)), Options{}, nil},
 		{"atomic wait", mod(0xfe, 0x01, 2, 0), Options{}, ErrUnsupported},
 		{"atomic wait allowed", mod(0xfe, 0x01, 2, 0), Options{AllowWait: true}, nil},
 		{"memory64", mod().with(secMemory, 1, 4, 1), Options{}, ErrUnsupported},

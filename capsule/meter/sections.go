@@ -128,6 +128,7 @@ func (m *module) globalType(r *reader, out []byte) []byte {
 	if mut > 1 {
 		r.fail("mutability %#x", mut)
 	}
+	m.nMutable += int(mut)
 	return append(out, mut)
 }
 
