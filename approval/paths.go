@@ -26,6 +26,9 @@ var dots = strings.NewReplacer("\uff0e", ".", "\u2024", ".", "\u3002", ".", "\uf
 // traverses reports a `..` component, also behind percent-encoding (several times over), backslashes and
 // look-alike characters. It is used to refuse, never to allow.
 func traverses(p string) bool {
+	if isPlainPath(p) {
+		return strings.Contains(p, "..") && hasDotDot(p)
+	}
 	for range 4 {
 		if hasDotDot(p) {
 			return true
@@ -40,6 +43,16 @@ func traverses(p string) bool {
 		p = decoded
 	}
 	// Encoded more than three times over: nobody does that in good faith.
+	return true
+}
+
+// isPlainPath: nothing in it can stand for another character, which is so for nearly all paths.
+func isPlainPath(p string) bool {
+	for i := 0; i < len(p); i++ {
+		if c := p[i]; c >= 0x80 || c == '%' || c == '\\' {
+			return false
+		}
+	}
 	return true
 }
 

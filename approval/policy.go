@@ -9,6 +9,8 @@ import (
 type Policy struct {
 	rules   Rules
 	capsule map[string]Rule // blocked capsules
+	// modeRule is what a decision by the mode names; made once, because it is made often.
+	modeRule string
 
 	allowedPaths, deniedPaths []pathRule
 	blocked, asking           []commandRule
@@ -22,7 +24,7 @@ type pathRule struct {
 // CompilePolicy checks and compiles rules. A pattern that does not compile is an error that names its place:
 // a deny rule that silently never matches would be a hole.
 func CompilePolicy(r Rules) (*Policy, error) {
-	p := &Policy{rules: r, capsule: make(map[string]Rule, len(r.BlockedCapsules))}
+	p := &Policy{rules: r, modeRule: "mode " + r.Mode.String(), capsule: make(map[string]Rule, len(r.BlockedCapsules))}
 	if r.Mode > Yolo {
 		return nil, fmt.Errorf("%s: %s", r.ModeSource, r.Mode)
 	}
@@ -153,7 +155,7 @@ func (p *Policy) judge(s *Subject, a *Action) verdict {
 
 // byMode is the table of modes.
 func (p *Policy) byMode(a *Action) verdict {
-	v := verdict{effect: ask, rule: "mode " + p.rules.Mode.String(), source: p.rules.ModeSource}
+	v := verdict{effect: ask, rule: p.modeRule, source: p.rules.ModeSource}
 	if p.rules.Mode.lets(a.Kind, a.InWorkspace) {
 		v.effect = allow
 	}

@@ -143,6 +143,21 @@ func TestExecProgramAndNameAreBothJudged(t *testing.T) {
 	if v := p.judge(&Subject{}, &a); v.effect != deny {
 		t.Error("a program path that differs from argv[0] is not judged")
 	}
+	for _, tc := range []struct{ path, name, want string }{
+		{"/bin/busybox", "sh", "exec:///bin/busybox(sh) x"}, {"/usr/bin/git", "git", "exec:///usr/bin/git x"},
+		{"/usr/bin/git", "/bin/git", "exec:///usr/bin/git x"}, {"", "git", "exec://git x"}, {"/a b/c", "d)", "exec://'/a b/c'('d)') x"},
+	} {
+		a := Action{Kind: Exec, Path: tc.path, Argv: []string{tc.name, "x"}}
+		must(t, a.complete())
+		if a.Resource != tc.want {
+			t.Errorf("%s, want %s", a.Resource, tc.want)
+		}
+	}
+	m, err := Pattern{Type: CommandPattern, Command: "busybox *"}.compile()
+	must(t, err)
+	if sh := (Action{Kind: Exec, Path: "/bin/busybox", Argv: []string{"sh", "-c", "x"}}); m(&Subject{}, &sh) {
+		t.Error("busybox * covers busybox as a shell")
+	}
 }
 
 func TestArgumentSizeAndApprovalRequired(t *testing.T) {

@@ -120,7 +120,8 @@ func netPath(resource string) string {
 func FileResource(k Kind, absPath string) string { return prefixes[k] + absPath }
 
 // ExecResource is the resource of a command: the program (its resolved path when known) and the arguments, each
-// quoted where it must be, so that different argument vectors never share a resource.
+// quoted where it must be, so that different argument vectors never share a resource. A program that is told another
+// name than its own has that name in brackets, `exec:///bin/busybox(sh) -c x`: some do other things then.
 func ExecResource(program string, argv []string) string {
 	if program == "" && len(argv) > 0 {
 		program = argv[0]
@@ -128,6 +129,9 @@ func ExecResource(program string, argv []string) string {
 	var b strings.Builder
 	b.WriteString("exec://")
 	b.WriteString(quoteWord(program))
+	if len(argv) > 0 && base(argv[0]) != base(program) {
+		b.WriteString("(" + quoteWord(argv[0]) + ")")
+	}
 	for _, arg := range argv[min(1, len(argv)):] {
 		b.WriteByte(' ')
 		b.WriteString(quoteWord(arg))
