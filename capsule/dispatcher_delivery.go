@@ -26,9 +26,9 @@ func (v *delivery) advance(ctx context.Context, failed report) {
 		v.steps[0] = b
 		err := error(nil)
 		if ok {
-			err = b.c.mailbox.enqueue(ctx, v.invocation(b), v.mayWait(b.c), func(base context.Context, call callFunc) {
+			err = b.c.mailbox.enqueue(ctx, v.invocation(b), v.mayWait(b.c), &job{run: func(base context.Context, call callFunc) {
 				v.work(base, b.c, call)
-			})
+			}})
 		} else {
 			err = b.c.mailbox.stoppedError()
 		}

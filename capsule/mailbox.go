@@ -53,8 +53,9 @@ type Mailbox struct {
 // job is one turn of a worker. run is always called, in a worker; its calls fail once the mailbox
 // was cancelled.
 type job struct {
-	key string
-	run func(ctx context.Context, call callFunc)
+	key  string
+	run  func(ctx context.Context, call callFunc)
+	then func() // called when the instance is free for the next call; may be nil
 }
 
 // callFunc runs a call on the worker's instance, replacing one that is dead.
@@ -105,11 +106,14 @@ func (m *Mailbox) Do(ctx context.Context, in *Invocation) ([]byte, error) {
 		err error
 	}
 	done := make(chan result, 1)
-	err := m.enqueue(ctx, in, true, func(base context.Context, call callFunc) {
-		joined, release := join(base, ctx)
-		defer release()
-		out, err := call(joined, in)
-		done <- result{out, err}
+	var res result
+	err := m.enqueue(ctx, in, true, &job{
+		run: func(base context.Context, call callFunc) {
+			joined, release := join(base, ctx)
+			defer release()
+			res.out, res.err = call(joined, in)
+		},
+		then: func() { done <- res },
 	})
 	if err != nil {
 		return nil, err
@@ -122,13 +126,13 @@ func (m *Mailbox) Do(ctx context.Context, in *Invocation) ([]byte, error) {
 	}
 }
 
-// enqueue waits for room if wait is set, and queues a job. in decides the job's key. A
+// enqueue waits for room if wait is set, and queues j. in decides its key. A
 // mailbox that is stopped gives [ErrStopped]: the job was not taken and never runs.
-func (m *Mailbox) enqueue(ctx context.Context, in *Invocation, wait bool, run func(context.Context, callFunc)) error {
+func (m *Mailbox) enqueue(ctx context.Context, in *Invocation, wait bool, j *job) error {
 	if err := m.room(ctx, wait, in); err != nil {
 		return err
 	}
-	j := &job{key: m.key(in), run: run}
+	j.key = m.key(in)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stopped {

@@ -42,7 +42,12 @@ func (m *Mailbox) work(j *job) {
 
 func (m *Mailbox) runJob(j *job) {
 	var inst Instance
-	defer func() { m.pool.put(inst) }()
+	defer func() {
+		m.pool.put(inst)
+		if j.then != nil {
+			j.then()
+		}
+	}()
 	j.run(m.base, func(ctx context.Context, in *Invocation) ([]byte, error) {
 		if m.base.Err() != nil {
 			return nil, m.interruptedError()
