@@ -179,7 +179,11 @@ func (r *baseRecord) same(st *stat) bool {
 	return r.Mode == st.mode && r.Size == st.size && r.Mtime == st.mtime && r.Ctime == st.ctime && r.Ino == st.ino
 }
 
-// cover records what the workspace has at p, unless that was done before. hash may be "".
+// maxCoverHash is the largest file, in bytes, that is read only to record its hash. A larger one without a hash counts as changed
+// when somebody as much as touches it.
+const maxCoverHash = 1 << 20
+
+// cover records what the workspace has at p, unless that was done before. hash is the content's if the caller read it, or "".
 func (v *OverlayVfs) cover(p, hash string) error {
 	if v.base.has(p) {
 		return nil
@@ -190,12 +194,33 @@ func (v *OverlayVfs) cover(p, hash string) error {
 	}
 	r := makeRecord(p, st)
 	r.Hash = hash
-	if st != nil && st.isLink() {
+	switch {
+	case st == nil:
+	case st.isLink():
 		if r.Link, err = v.lowerLink(p); err != nil {
+			return err
+		}
+	case st.isFile() && hash == "" && st.size <= maxCoverHash:
+		if r.Hash, err = v.lowerHash(p); err != nil {
 			return err
 		}
 	}
 	return v.base.put(r)
+}
+
+// lowerHash is the hash of a workspace file; "" if it may not be read.
+func (v *OverlayVfs) lowerHash(p string) (string, error) {
+	dir, err := descend(v.low, path.Dir(p))
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(dir)
+	f, _, err := openFileAt(dir, path.Base(p), unix.O_RDONLY)
+	if err != nil {
+		return "", ignoreDenied(err)
+	}
+	defer f.Close()
+	return hashOf(f)
 }
 
 func (v *OverlayVfs) lowerLink(p string) (diskName, error) {

@@ -50,6 +50,9 @@ func TestConflicts(t *testing.T) {
 		}, func(t *testing.T, l string) {
 			must(t, os.Chtimes(filepath.Join(l, "b"), time.Time{}, time.Unix(1, 0)))
 		}, "", "b", "bee\nmore\n", ""},
+		{"touched before a replacement", agent("a/a"), func(t *testing.T, l string) {
+			must(t, os.WriteFile(filepath.Join(l, "a/a"), []byte("one\ntwo\n"), 0o600))
+		}, "", "a/a", "agent\n", ""},
 		{"both did the same", agent("b"), func(t *testing.T, l string) {
 			must(t, os.WriteFile(filepath.Join(l, "b"), []byte("agent\n"), 0o644))
 		}, "", "b", "agent\n", ""},
@@ -129,6 +132,7 @@ func TestCommitDetails(t *testing.T) {
 	v, lower := newOverlay(t, OverlayOptions{})
 	must(t, os.Chmod(filepath.Join(lower, "d"), 0o2750|fs.ModeSetgid))
 	must(t, os.Link(filepath.Join(lower, "b"), filepath.Join(lower, "hard")))
+	attr := unix.Setxattr(filepath.Join(lower, "b"), "user.colour", []byte("blue"), 0)
 	untouched, err := os.Stat(filepath.Join(lower, "a/b/a"))
 	must(t, err)
 	must(t, v.WriteFile("b", []byte("new"), 0o644))
@@ -151,6 +155,12 @@ func TestCommitDetails(t *testing.T) {
 	}
 	if fi, _ := os.Stat(filepath.Join(lower, "run.sh")); !fi.ModTime().Equal(then) {
 		t.Errorf("time %v, want %v", fi.ModTime(), then)
+	}
+	if attr == nil {
+		value := make([]byte, 10)
+		if n, err := unix.Getxattr(filepath.Join(lower, "b"), "user.colour", value); err != nil || string(value[:n]) != "blue" {
+			t.Errorf("attribute: %v %q", err, value)
+		}
 	}
 	if got, _ := os.ReadFile(filepath.Join(lower, "hard")); string(got) != "bee\n" {
 		t.Errorf("the other hard link has %q", got)

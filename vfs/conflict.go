@@ -46,17 +46,7 @@ func (v *OverlayVfs) sameAsRecord(rec *baseRecord) (bool, error) {
 	if rec.Hash == "" {
 		return false, nil
 	}
-	dir, err := descend(v.low, path.Dir(string(rec.Path)))
-	if err != nil {
-		return false, err
-	}
-	defer unix.Close(dir)
-	f, _, err := openFileAt(dir, path.Base(string(rec.Path)), unix.O_RDONLY)
-	if err != nil {
-		return false, ignoreDenied(err)
-	}
-	defer f.Close()
-	hash, err := hashOf(f)
+	hash, err := v.lowerHash(string(rec.Path))
 	return hash == rec.Hash, err
 }
 

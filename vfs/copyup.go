@@ -193,6 +193,7 @@ func (v *OverlayVfs) stageCopy(dir int, base, tmp string, content bool) (string,
 		return "", err
 	}
 	defer dst.Close()
+	copyAttrs(int(src.Fd()), int(dst.Fd()))
 	hash := ""
 	if content {
 		h := sha256.New()

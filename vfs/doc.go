@@ -25,7 +25,22 @@
 // when it was first covered, the commit journal, staging files) lives in the state directory beside it.
 //
 // Where mknod is not permitted a deletion is an empty file with user.overlay.whiteout=y in a directory marked
-// user.overlay.opaque=x. Where there are no extended attributes either, deletions and opaque directories are kept in a
-// table in the state directory: the view is the same, but a kernel mount of that upper directory would not show it
-// ([OverlayVfs.Format] tells).
+// user.overlay.opaque=x: a kernel mount hides its content but, in an upper layer, may list its name (seen with Linux 6.18).
+// Where there are no extended attributes either, deletions and opaque directories are files that hold a secret token: the
+// view is the same, but only OverlayVfs understands it. [OverlayVfs.Format] tells.
+//
+// # Questions
+//
+// Why does the overlay not use os.Root? A link in one layer may point to what the other layer covers, so links must be followed
+// in the merged view. The walk opens one component at a time with O_NOFOLLOW, as os.Root does, and follows links itself.
+//
+// Why does a file with several hard links refuse to be opened for writing (HostVfs), or get a copy of its own (OverlayVfs)? The
+// other name may lie outside the root, and nothing on the file tells where. Commit replaces a name and leaves others alone.
+//
+// How is a conflict found for what a sandboxed child wrote, which OverlayVfs did not see? By birth: overlayfs copies up into a
+// new inode, so a workspace file whose ctime is older than the upper entry's birth has not changed since.
+//
+// What does a commit not keep? Hard links between files of the workspace (a replaced name gets a new inode) and attributes
+// outside user.* and access control lists. A directory that a guest made unreadable cannot be committed by an unprivileged
+// process until its mode is set back; it can be discarded.
 package vfs

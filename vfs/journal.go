@@ -281,6 +281,9 @@ func (v *OverlayVfs) prepare(s *step) error {
 	if _, err := io.Copy(dst, src); err != nil {
 		return err
 	}
+	if err := v.keepAttrs(string(s.Path), src, dst); err != nil {
+		return err
+	}
 	if err := dress(low, temp, dst, st, true); err != nil {
 		return err
 	}
@@ -292,6 +295,24 @@ func (v *OverlayVfs) prepare(s *step) error {
 		}
 	}
 	return dst.Sync()
+}
+
+// keepAttrs gives a file of the workspace the attributes of the one it replaces, a new one the overlay's.
+func (v *OverlayVfs) keepAttrs(p string, src, dst *os.File) error {
+	dir, err := descend(v.low, path.Dir(p))
+	if err == nil {
+		defer unix.Close(dir)
+		var old *os.File
+		if old, _, err = openFileAt(dir, path.Base(p), unix.O_RDONLY); err == nil {
+			defer old.Close()
+			src = old
+		}
+	}
+	if err != nil && !isMissing(err) && ignoreDenied(err) != nil && !errors.Is(err, unix.ENXIO) {
+		return err
+	}
+	copyAttrs(int(src.Fd()), int(dst.Fd()))
+	return nil
 }
 
 // finish applies all steps, takes what was committed out of the upper layer and closes the journal.

@@ -218,34 +218,6 @@ func TestKernelSeesTheSame(t *testing.T) {
 	}
 }
 
-// randomChanges is kernelStep for a Vfs.
-func randomChanges(rng *rand.Rand, v Vfs, n int) {
-	name := func() string {
-		parts := make([]string, 1+rng.IntN(3))
-		for i := range parts {
-			parts[i] = string("abcde"[rng.IntN(5)])
-		}
-		return strings.Join(parts, "/")
-	}
-	for range n {
-		p := name()
-		switch rng.IntN(7) {
-		case 0:
-			v.MkdirAll(p, 0o755)
-		case 1:
-			v.WriteFile(p, []byte("overlay "+p), 0o644)
-		case 2:
-			v.RemoveAll(p)
-		case 3, 4:
-			v.Rename(p, name())
-		case 5:
-			v.Symlink("b", p)
-		case 6:
-			v.Chmod(p, 0o711)
-		}
-	}
-}
-
 // TestCopyUpForeign: what another group owns can be changed through a mount that does not map the group.
 func TestCopyUpForeign(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -397,5 +398,37 @@ func TestUnreadable(t *testing.T) {
 	must(t, v.Discard())
 	if names, _ := os.ReadDir(v.UpperDir()); len(names) != 0 {
 		t.Errorf("left after discard: %v", names)
+	}
+}
+
+// TestDescriptorsAreClosed counts this process's descriptors around a busy overlay.
+func TestDescriptorsAreClosed(t *testing.T) {
+	count := func() int {
+		names, err := os.ReadDir("/dev/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(names)
+	}
+	before := count()
+	tr := newTrap(t)
+	tr.set(t, tr.root)
+	for seed := range uint64(5) {
+		v, err := NewOverlay(tr.root, filepath.Join(tr.outer, "x/upper"), OverlayOptions{})
+		must(t, err)
+		randomChanges(rand.New(rand.NewPCG(seed, 3)), v, 100)
+		for _, name := range tr.attempts() {
+			v.Stat(name)
+			v.ReadFile(name, 0)
+			v.WriteFile(name, nil, 0o644)
+			v.Rename(name, "a/b/c")
+		}
+		v.Commit(CommitOptions{Paths: []string{"a"}})
+		v.Discard("deep/er")
+		v.Commit(CommitOptions{OnConflict: Ours})
+		must(t, v.Close())
+	}
+	if after := count(); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,5 +132,33 @@ func TestHammer(t *testing.T) {
 	wg.Wait()
 	if len(v.writers) != 0 || v.open.n.Load() != 0 {
 		t.Errorf("handles left: %v, %d", v.writers, v.open.n.Load())
+	}
+}
+
+// randomChanges does n changes, whose errors do not matter.
+func randomChanges(rng *rand.Rand, v Vfs, n int) {
+	name := func() string {
+		parts := make([]string, 1+rng.IntN(3))
+		for i := range parts {
+			parts[i] = string("abcde"[rng.IntN(5)])
+		}
+		return strings.Join(parts, "/")
+	}
+	for range n {
+		p := name()
+		switch rng.IntN(7) {
+		case 0:
+			v.MkdirAll(p, 0o755)
+		case 1:
+			v.WriteFile(p, []byte("overlay "+p), 0o644)
+		case 2:
+			v.RemoveAll(p)
+		case 3, 4:
+			v.Rename(p, name())
+		case 5:
+			v.Symlink("b", p)
+		case 6:
+			v.Chmod(p, 0o711)
+		}
 	}
 }
