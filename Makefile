@@ -9,7 +9,7 @@ LDFLAGS  := -s -w
 # Everything a capsule is made of besides its own directory.
 GUEST    := $(shell find abi sdk -maxdepth 3 -name '*.go' -not -name '*_test.go' -not -path 'abi/host/*') go.mod
 
-.PHONY: all build capsules test demo bench lint fuzz clean
+.PHONY: all build capsules test race demo bench lint fuzz clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -34,17 +34,35 @@ FORCE:
 FORCE_CAPSULES:
 
 test: build
-	$(GO) vet ./...
 	$(GO) test ./...
 
+# The packages whose locks and goroutines matter most, under the race detector.
+RACE := ./ipc ./capsule ./audit ./capability ./approval ./vfs ./kernel/storage ./sdk/sdktest
+race:
+	$(GO) test -race -short $(RACE)
+
 demo: build
-	./scripts/demo.sh
+	./testdata/demo/demo.sh
 
+# One line each: BENCH <name> <value> <unit> <reference> <ratio>. Ratios are of one run.
 bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+	$(GO) test -run '^$$' -bench '^BenchmarkReport' -benchtime 1x ./... 2>&1 | grep -E '^(BENCH|FAIL|panic)' || true
 
+# Each fuzz target for FUZZTIME; the list is made from the sources.
+FUZZTIME ?= 60s
+fuzz:
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r d; do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go | sed 's/func //'); do \
+	    echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$d || exit 1; \
+	  done; done
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	GOOS=wasip1 GOARCH=wasm $(GO) vet ./sdk/... ./distros/astralis/...
+	GOOS=darwin $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
 
 clean:
 	rm -rf $(BIN) $(DISTRO)/dist/*.capsule

@@ -30,7 +30,21 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// An installation that was killed is undone before anything is loaded from it.
+	st := capstore.Store{Dir: p.CapsulesDir(), BinDir: k.opts.Home.BinDir(), WitDir: k.opts.Home.WitDir()}
+	restored, err := st.Recover()
+	if err != nil {
+		return fmt.Errorf("installed capsules: %w", err)
+	}
+	for _, name := range restored {
+		slog.Warn("An interrupted installation was undone", "capsule", name)
+	}
 	found := capsule.Discover(p.CapsulesDir())
+	for _, m := range found.Manifests {
+		for _, w := range m.Warnings {
+			slog.Warn("Capsule manifest", "capsule", m.ID(), "warning", w)
+		}
+	}
 	plan := capsule.Resolve(found.Manifests)
 	var refused []refusal
 	for _, problem := range found.Problems {

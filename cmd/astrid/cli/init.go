@@ -113,6 +113,8 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}
 	}
+	// What is installed must be what was shown.
+	opts.Agreed = manifests
 	res, err := distro.Install(ctx, opts)
 	if err != nil {
 		return err
