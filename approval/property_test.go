@@ -177,3 +177,52 @@ func TestTightenOnlyTightens(t *testing.T) {
 		}
 	})
 }
+
+// wraps turn a command into another one that runs it.
+var wraps = []func(argv []string) []string{
+	func(v []string) []string { return append([]string{"env", "A=1"}, v...) },
+	func(v []string) []string { return append([]string{"/usr/bin/nice", "-n", "5"}, v...) },
+	func(v []string) []string { return append([]string{"timeout", "-k", "1", "5"}, v...) },
+	func(v []string) []string { return append([]string{"xargs", "-n", "1"}, v...) },
+	func(v []string) []string { return append(append([]string{"find", ".", "-exec"}, v...), ";") },
+	func(v []string) []string { return append([]string{"nohup", "setsid"}, v...) },
+	func(v []string) []string { return []string{"env", "-S", line(v)} },
+	func(v []string) []string { return []string{"sh", "-c", line(v)} },
+	func(v []string) []string { return []string{"/bin/bash", "-lc", "cd /x && " + line(v) + " | cat"} },
+	func(v []string) []string { return []string{"sh", "-c", "if true; then A=1 " + line(v) + "; fi"} },
+	func(v []string) []string { return []string{"sh", "-c", "echo \"$(" + line(v) + ")\""} },
+	func(v []string) []string { return []string{"sh", "-c", "f() { " + line(v) + "\n}; f"} },
+	func(v []string) []string { return []string{"sh", "-c", "sh <<'END'\n" + line(v) + "\nEND"} },
+	func(v []string) []string { return []string{"sh", "-c", "eval " + quoteWord(line(v))} },
+	func(v []string) []string { return []string{"sh", "-c", "case x in x) " + line(v) + ";; esac"} },
+	func(v []string) []string { return []string{"bash", "-c", "cat <(" + line(v) + ")"} },
+}
+
+// line writes an argument vector as a shell command.
+func line(argv []string) string {
+	words := make([]string, len(argv))
+	for n, w := range argv {
+		words[n] = quoteWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// TestWrappingNeverHidesACommand: however a forbidden command is wrapped, it stays forbidden; and wrapping a
+// harmless one does not make it forbidden.
+func TestWrappingNeverHidesACommand(t *testing.T) {
+	p := mustPolicy(t, Rules{Mode: Yolo, BlockedTools: builtin("rm -rf /", "mkfs")})
+	rapid.Check(t, func(rt *rapid.T) {
+		bad := rapid.SampledFrom([][]string{{"sudo", "ls"}, {"/bin/su"}, {"rm", "-fr", "/"}, {"mkfs.ext4", "x"}, {"cat", "../x"}}).Draw(rt, "bad")
+		good := []string{"ls", "-l", "a b"}
+		for range rapid.IntRange(0, 5).Draw(rt, "depth") {
+			wrap := wraps[rapid.IntRange(0, len(wraps)-1).Draw(rt, "wrap")]
+			bad, good = wrap(bad), wrap(good)
+		}
+		if v := execVerdict(p, bad...); v.effect != deny {
+			rt.Fatalf("%q passes", bad)
+		}
+		if v := execVerdict(p, good...); v.effect != allow {
+			rt.Fatalf("%q is refused: %s", good, v.reason)
+		}
+	})
+}

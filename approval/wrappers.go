@@ -44,6 +44,7 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 	fed = fed || fromInput[name]
 	operand := takesOperand[name]
 	named := false // the program was seen
+	script := false
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if isAssignment(w.text) && name != "alias" {
@@ -58,6 +59,11 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 		}
 		child, known := w.program()
 		afterOption := strings.HasPrefix(words[i-1].text, "-")
+		// Up to the program each word may be it, with all that follows as its arguments.
+		end := len(words)
+		if named {
+			end = i + 1
+		}
 		switch {
 		case named:
 		case !known && w.quoted && (afterOption || operand):
@@ -75,12 +81,13 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 			an.command(words[i:], nil, fed, true, depth+1)
 			return
 		}
-		an.command(words[i:i+1], nil, fed, false, depth+1)
+		an.command(words[i:end], nil, fed, false, depth+1)
 		if strings.ContainsAny(w.text, scriptBytes) {
+			script = true
 			an.script(w.text, false, depth+1)
 		}
 	}
-	if !named && fed {
+	if !named && !script && fed {
 		an.block("%s takes its command from its input", name)
 	}
 }
