@@ -12,7 +12,8 @@ import (
 // Export writes entries as JSON lines, each as it is in its segment. Without filter, or
 // with one that sets only Principal, it writes whole chains, each followed by its signed
 // head, so that [VerifyExport] can tell if the file was cut. A filtered export holds
-// single entries: they can be verified one by one, with VerifyOptions.Partial.
+// single entries: they can be verified one by one, with VerifyOptions.Partial. a may be
+// nil: then there are no heads.
 func (r *Reader) Export(ctx context.Context, w io.Writer, a Anchor, f Filter) error {
 	bw := bufio.NewWriter(w)
 	write := func(line []byte) error {
@@ -61,11 +62,11 @@ func (r *Reader) exportChains(ctx context.Context, write func([]byte) error, a A
 	for _, p := range ps {
 		// The head first, so that what comes meanwhile is left out and not in doubt.
 		var head *Head
-		raw, err := a.Load(ctx, p)
-		if err != nil && !errors.Is(err, ErrNoAnchor) {
+		raw, err := loadAnchor(ctx, a, p)
+		if err != nil {
 			return err
 		}
-		if err == nil {
+		if raw != nil {
 			h, err := DecodeHead(raw)
 			if err != nil {
 				return fmt.Errorf("anchor of %s: %w", p, err)
@@ -86,6 +87,18 @@ func (r *Reader) exportChains(ctx context.Context, write func([]byte) error, a A
 		}
 	}
 	return nil
+}
+
+// loadAnchor returns nil if there is no anchor.
+func loadAnchor(ctx context.Context, a Anchor, principal string) ([]byte, error) {
+	if a == nil {
+		return nil, nil
+	}
+	raw, err := a.Load(ctx, principal)
+	if errors.Is(err, ErrNoAnchor) {
+		return nil, nil
+	}
+	return raw, err
 }
 
 // exportSegments copies the lines of a chain, damaged ones too, up to its head if it has one.
