@@ -110,25 +110,25 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 	return refused
 }
 
-// enter starts a capsule and makes it the one of its name. The one it replaces ends the
-// calls it has begun.
+// enter makes a capsule the one of its name and starts it. The one it replaces ends the
+// calls it has begun; what is sent meanwhile waits in the new one's mailbox.
 func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
-	if err := c.Start(k.ctx); err != nil {
-		return err
-	}
 	old, err := k.registry.Replace(c)
 	if err != nil {
+		return errors.Join(err, c.Stop(ctx))
+	}
+	if old != nil {
+		if err := old.Stop(ctx); err != nil {
+			slog.Warn("The replaced capsule did not end in order", "capsule", c.ID(), "error", err)
+		}
+	}
+	if err := c.Start(k.ctx); err != nil {
+		k.registry.Remove(c.ID())
 		return errors.Join(err, c.Stop(ctx))
 	}
 	k.mu.Lock()
 	k.loaded[c.ID()] = k.fingerprint(c.Manifest())
 	k.mu.Unlock()
-	if old == nil {
-		return nil
-	}
-	if err := old.Stop(ctx); err != nil {
-		slog.Warn("The replaced capsule did not end in order", "capsule", c.ID(), "error", err)
-	}
 	return nil
 }
 
