@@ -208,6 +208,18 @@ func TestKernelSeesTheSame(t *testing.T) {
 			if d := diffTrees(want, mount(t, v, seed, 0)); d != "" {
 				t.Fatalf("after more changes the kernel shows another tree:\n%s", d)
 			}
+			// A part of it, which takes opaque directories apart.
+			if _, err := v.Commit(CommitOptions{Paths: []string{"a/b", "d"}}); err != nil {
+				t.Fatal(err)
+			}
+			if d := diffTrees(want, mount(t, v, seed, 0)); d != "" {
+				t.Fatalf("after a partial commit the kernel shows another tree:\n%s", d)
+			}
+			must(t, v.Discard("a/c", "b"))
+			want = tree(t, v)
+			if d := diffTrees(want, mount(t, v, seed, 0)); d != "" {
+				t.Fatalf("after a partial discard the kernel shows another tree:\n%s", d)
+			}
 			if _, err := v.Commit(CommitOptions{}); err != nil {
 				t.Fatal(err)
 			}
