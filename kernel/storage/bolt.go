@@ -103,7 +103,9 @@ func syncDir(dir string) error {
 }
 
 func openBoltFile(path string, o *bolt.Options) (db *bolt.DB, err error) {
-	// bbolt checks the file's headers only; damage behind them makes it panic.
+	// bbolt checks the file's headers only; damage behind them makes it panic, or read past
+	// its memory map, which would kill the process.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, corrupt(path, fmt.Errorf("%v", p))
