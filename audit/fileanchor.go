@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // maxHead bounds what is read of an anchor file, in bytes.
@@ -73,6 +74,24 @@ func (a *FileAnchor) Save(_ context.Context, principal string, head []byte) erro
 	return nil
 }
 
+// Principals implements [AnchorLister].
+func (a *FileAnchor) Principals(context.Context) ([]string, error) { return anchored(a.dir, ".head") }
+
+// anchored lists the principals with a file of the given extension, ascending.
+func anchored(dir, ext string) ([]string, error) {
+	files, err := os.ReadDir(dir) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, f := range files {
+		if p, ok := strings.CutSuffix(f.Name(), ext); ok && ValidPrincipal(p) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
 // readSmall reads a regular file of at most maxHead bytes.
 func readSmall(name string) ([]byte, error) {
 	fi, err := os.Lstat(name)
@@ -85,4 +104,7 @@ func readSmall(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-var _ Anchor = (*FileAnchor)(nil)
+var (
+	_ Anchor       = (*FileAnchor)(nil)
+	_ AnchorLister = (*FileAnchor)(nil)
+)

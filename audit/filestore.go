@@ -109,11 +109,9 @@ func (s *FileStore) Principals(context.Context) ([]string, error) {
 		if !h.IsDir() || !ValidPrincipal(h.Name()) {
 			continue
 		}
-		switch _, err := s.dir(h.Name()); {
-		case err == nil:
+		// One that cannot be read is listed: the error then comes with its name.
+		if _, err := s.dir(h.Name()); !errors.Is(err, fs.ErrNotExist) {
 			out = append(out, h.Name())
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, err
 		}
 	}
 	slices.Sort(out)

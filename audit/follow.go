@@ -2,7 +2,9 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -118,6 +120,9 @@ func (fo *follower) read(ctx context.Context, yield func(Entry, error) bool) boo
 			yield(Entry{}, err)
 			return false
 		}
+		if at := fo.at[p].segment; at != "" && !slices.Contains(names, at) {
+			fo.restart(p)
+		}
 		for _, name := range names {
 			if name >= fo.at[p].segment && !fo.segment(ctx, p, name, yield) {
 				return false
@@ -127,12 +132,22 @@ func (fo *follower) read(ctx context.Context, yield func(Entry, error) bool) boo
 	return true
 }
 
+// restart begins a chain anew that [Log.Restart] has replaced.
+func (fo *follower) restart(p string) {
+	delete(fo.at, p)
+	delete(fo.last, p)
+}
+
 func (fo *follower) segment(ctx context.Context, p, name string, yield func(Entry, error) bool) bool {
 	pl := fo.at[p]
 	if pl.segment != name {
 		pl = place{segment: name}
 	}
 	for line, err := range fo.r.lines(ctx, p, name, pl.offset) {
+		if errors.Is(err, errShrunk) {
+			fo.restart(p)
+			return fo.segment(ctx, p, name, yield)
+		}
 		if err != nil {
 			yield(Entry{}, err)
 			return false

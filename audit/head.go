@@ -25,6 +25,12 @@ type Anchor interface {
 	Save(ctx context.Context, principal string, head []byte) error
 }
 
+// AnchorLister is an [Anchor] that knows for whom it holds heads. [Verify] asks it, so that
+// a chain that was deleted whole is missed.
+type AnchorLister interface {
+	Principals(ctx context.Context) ([]string, error)
+}
+
 // Head is the end of a chain: how many entries it has and the hash of the last.
 type Head struct {
 	Principal string

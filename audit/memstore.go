@@ -28,11 +28,13 @@ type memSegment struct {
 	data []byte
 }
 
-// Principals implements [Store].
+// Principals implements [Store] and [AnchorLister].
 func (m *MemStore) Principals(context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Sorted(maps.Keys(m.chains)), nil
+	out := slices.AppendSeq(slices.Collect(maps.Keys(m.chains)), maps.Keys(m.heads))
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // Segments implements [Store].

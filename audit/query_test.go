@@ -146,6 +146,15 @@ func TestFollow(t *testing.T) {
 				t.Fatalf("followed %s (entry %d), want %s", e.ID, e.Seq, want.ID)
 			}
 		}
+		if own { // a restarted chain is followed from its beginning
+			e, err := l.Restart(context.Background(), "alice", "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := <-got; got.ID != e.ID || got.Seq != 1 {
+				t.Errorf("after the restart followed entry %d, want 1", got.Seq)
+			}
+		}
 		cancel()
 		if e, more := <-got; more {
 			t.Errorf("entry %s after the end", e.ID)

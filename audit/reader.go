@@ -66,11 +66,13 @@ func (r *Reader) find(ctx context.Context, principal string, id ID) (Entry, erro
 				return Entry{}, err
 			}
 			if first {
-				if e, err := DecodeLine(line.data); err == nil && bytes.Compare(e.ID[:], id[:]) > 0 {
-					later = true
-					break
+				if e, err := DecodeLine(line.data); err == nil {
+					if bytes.Compare(e.ID[:], id[:]) > 0 {
+						later = true
+						break
+					}
+					first = false
 				}
-				first = false
 			}
 			// The id comes right after the kind; looking further would match text a guest chose.
 			if bytes.Contains(line.data[:min(len(line.data), 96)], want) {
@@ -87,6 +89,9 @@ func (r *Reader) find(ctx context.Context, principal string, id ID) (Entry, erro
 	}
 	return Entry{}, ErrNotFound
 }
+
+// errShrunk says that a segment is shorter than what has been read of it: the chain was restarted.
+var errShrunk = errors.New("audit: segment has shrunk")
 
 // rawLine is a line of a segment, without newline; data is valid until the next one.
 type rawLine struct {
@@ -105,7 +110,11 @@ func (r *Reader) lines(ctx context.Context, principal, name string, from int64) 
 			return
 		}
 		defer src.Close()
-		br := bufio.NewReaderSize(io.NewSectionReader(src, from, max(src.Size()-from, 0)), 64<<10)
+		if src.Size() < from {
+			yield(rawLine{}, errShrunk)
+			return
+		}
+		br := bufio.NewReaderSize(io.NewSectionReader(src, from, src.Size()-from), 64<<10)
 		l := rawLine{end: from}
 		for {
 			b, err := readLine(br)

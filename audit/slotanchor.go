@@ -153,6 +153,9 @@ func (a *SlotAnchor) file(principal string) (*slotFile, error) {
 	return s, nil
 }
 
+// Principals implements [AnchorLister].
+func (a *SlotAnchor) Principals(context.Context) ([]string, error) { return anchored(a.dir, ".heads") }
+
 // Sync makes all heads durable. [Log.Close] calls it.
 func (a *SlotAnchor) Sync() error {
 	a.mu.Lock()
@@ -178,4 +181,7 @@ func (a *SlotAnchor) Close() error {
 	return err
 }
 
-var _ Anchor = (*SlotAnchor)(nil)
+var (
+	_ Anchor       = (*SlotAnchor)(nil)
+	_ AnchorLister = (*SlotAnchor)(nil)
+)

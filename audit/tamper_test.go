@@ -181,6 +181,7 @@ func TestTamper(t *testing.T) {
 				os.Remove(n)
 			}
 		}, Truncated, 0, 0},
+		{"delete the principal's home", func(_ *testing.T, d dirs, _ *file) { os.RemoveAll(filepath.Join(d.home, "alice")) }, Truncated, 0, 0},
 		{"add an entry of one's own", func(t *testing.T, d dirs, _ *file) {
 			names := d.segments(t, "alice")
 			f := openFile(t, names[len(names)-1])

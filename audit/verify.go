@@ -49,11 +49,12 @@ func Verify(ctx context.Context, store Store, o VerifyOptions) (*Report, error) 
 	}
 	ps := slices.Clone(o.Principals)
 	if ps == nil {
-		if ps, err = store.Principals(ctx); err != nil {
+		if ps, err = allPrincipals(ctx, store, o.Anchor); err != nil {
 			return nil, fmt.Errorf("audit: list principals: %w", err)
 		}
 	}
 	slices.Sort(ps)
+	ps = slices.Compact(ps)
 	v := newVerifier(ctx, o, trusted)
 	defer v.stop()
 	rep := &Report{Chains: make([]ChainReport, len(ps))}
@@ -71,6 +72,22 @@ func Verify(ctx context.Context, store Store, o VerifyOptions) (*Report, error) 
 		return nil, fmt.Errorf("audit: verify: %w", err)
 	}
 	return rep, nil
+}
+
+// allPrincipals lists who has a chain, or an anchor for one.
+func allPrincipals(ctx context.Context, store Store, a Anchor) ([]string, error) {
+	ps, err := store.Principals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := a.(AnchorLister); ok {
+		more, err := l.Principals(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ps = append(ps, more...)
+	}
+	return ps, nil
 }
 
 // Verify checks the chains of this log; o.Keys and o.Anchor are the log's own.
