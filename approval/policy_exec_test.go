@@ -172,6 +172,13 @@ func TestArgumentSizeAndApprovalRequired(t *testing.T) {
 	if v := execVerdict(p, "sh", "-c", "git commit && git push origin"); v.effect != ask || v.source != "c:4" {
 		t.Errorf("git push: %+v", v)
 	}
+	big := Action{Kind: MCPTool, Resource: "mcp:files:write", Size: 101}
+	if v, ok := p.light(&Subject{}, &big); ok || v.source != "c:3" {
+		t.Errorf("101 bytes for a tool: %+v", v)
+	}
+	if _, ok := p.light(&Subject{}, &Action{Kind: FSWrite, Size: 101}); !ok {
+		t.Error("the limit is for arguments, not for files")
+	}
 	a := Action{Kind: MCPTool, Resource: "mcp:builtin:task"}
 	if v := p.judge(&Subject{}, &a); v.effect != ask || v.source != "c:5" {
 		t.Errorf("builtin:task: %+v", v)
