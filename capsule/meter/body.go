@@ -27,6 +27,7 @@ type frame struct {
 	label flow // paths that branch to its label
 	start flow // opIf: where its arms begin
 	at    int  // opLoop: where the constant of its check stands, 0 if it has none
+	arity int  // parameters and results
 	entry bool // opLoop: its check is the function's entry check as well
 }
 
@@ -57,9 +58,9 @@ func (w *bodyWriter) rewrite(index int, r *reader) []byte {
 	m := w.m
 	*w = bodyWriter{m: m, frames: w.frames[:0],
 		emitter: w.emitter, cur: flow{live: true}, free: m.leaf[index] > 0}
-	w.out, w.blocks, w.sites, w.pending = w.out[:0], 1, 0, !w.free
+	w.out, w.blocks, w.sites, w.values, w.pending = w.out[:0], 1, 0, 0, !w.free
 	locals := m.locals(r)
-	w.frames = append(w.frames, frame{op: opBlock})
+	w.frames = append(w.frames, frame{op: opBlock, arity: m.arity[m.funcTypes[index]]})
 	for len(w.frames) > 0 && r.err == nil {
 		w.instruction(r)
 	}
@@ -173,9 +174,11 @@ func (w *bodyWriter) branch(r *reader, labels ...uint32) {
 
 // target notes that a path in state f branches to label l.
 func (w *bodyWriter) target(l uint32, f flow) {
-	if l == uint32(len(w.frames))-1 {
+	to := &w.frames[len(w.frames)-1-int(l)]
+	w.values += to.arity
+	if to == &w.frames[0] {
 		w.exits.join(f)
 		return
 	}
-	w.frames[len(w.frames)-1-int(l)].label.join(f)
+	to.label.join(f)
 }

@@ -9,6 +9,7 @@ type emitter struct {
 	bulkFunc uint32 // index of the first function that charges by length
 	blocks   int    // basic blocks the compiler will see
 	sites    int    // calls it will see
+	values   int    // values it will see passed to calls and labels
 }
 
 // pay subtracts c units without a test.

@@ -67,9 +67,9 @@ func (m *module) rewriteCode() ([]byte, error) {
 // effort is what compiling the last body costs, as Options.MaxEffort counts. It
 // reports a body that would take the compiler too much memory on r.
 func (m *module) effort(r *reader, w *bodyWriter) int {
-	reloads := w.sites * (m.nMutable + 1)
-	if reloads > m.o.MaxReloads {
-		r.failAs(ErrLimit, "%d calls with %d mutable globals", w.sites, m.nMutable)
+	reloads := w.sites*(m.nMutable+1) + w.values
+	if r.err == nil && reloads > m.o.MaxReloads {
+		r.failAs(ErrLimit, "%d calls with %d mutable globals, %d values passed", w.sites, m.nMutable, w.values)
 	}
 	return w.blocks*w.blocks + 60*reloads
 }

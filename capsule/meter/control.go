@@ -22,6 +22,7 @@ func (w *bodyWriter) control(r *reader, op byte) {
 		w.mayRepeat = w.mayRepeat || op == opThrowRef
 		w.place()
 		w.exit()
+		w.values += w.frames[0].arity
 		w.out = append(w.out, op)
 		w.exits.join(w.cur)
 		w.leave()
@@ -60,7 +61,8 @@ func (w *bodyWriter) open(r *reader, op byte) {
 		}
 	}
 	at := len(w.out)
-	w.out = w.m.blockType(r, append(w.out, op))
+	w.out, f.arity = w.m.blockType(r, append(w.out, op))
+	w.values += f.arity
 	switch {
 	case op == opTryTable:
 		w.mayRepeat = true
@@ -189,11 +191,14 @@ func (w *bodyWriter) call(r *reader, op byte) {
 			r.fail("function index %d, the module has %d", f, w.m.nFuncs())
 			return
 		}
+		w.values += w.m.funcArity(f)
 		w.callCost(op, f)
 		w.out = appendU32(append(w.out, op), w.m.newFunc(f))
 	default:
 		w.leap(costIndirect - costCall)
-		w.out = w.m.typeIndex(r, append(w.out, op))
+		t := r.u32()
+		w.values += w.m.checkType(r, t)
+		w.out = appendU32(append(w.out, op), t)
 		if op == opCallIndirect || op == opReturnCallInd {
 			w.out = appendU32(w.out, r.u32()) // table
 		}

@@ -14,11 +14,14 @@
 //   - carries a custom section astrid.meter with [Version].
 //
 // The host's yield may return (the guest goes on) or panic (the guest ends with
-// that error, as with any host function). It runs on the goroutine of the call
-// and gets the call's context. Start functions and _initialize are metered like
-// all others. Between two yields a guest executes at most Quantum plus a few
-// thousand units; what a unit is and how costs were measured stands at
-// [Quantum].
+// that error, as with any host function; guests cannot catch it). It runs on the
+// goroutine of the call and gets the call's context. Start functions and
+// _initialize are metered like all others. Between two yields a guest executes
+// at most Quantum plus a few thousand units; what a unit is and how costs were
+// measured stands at [Quantum]. The fuel is not atomic: as without metering, one
+// instance runs one call at a time.
+//
+// A cache of rewritten or compiled modules must be keyed by [Version] too.
 //
 // # Which code shape, and why
 //
@@ -32,13 +35,15 @@
 //     than a few hundred units are tested ("check"); elsewhere cost is only
 //     subtracted ("pay"), and only when more than a few units have piled up;
 //   - a function entry that leads straight into a loop shares the loop's check
-//     (each Go function is such a loop);
+//     (each Go function is such a loop) or is paid just before it;
 //   - small functions without loops and calls are not charged at all, their
 //     callers pay for them. They cannot recurse.
 //
 // Bulk operations (memory.fill, copy, init, grow and their table twins) charge
 // by their length operand before they start. One operation is not split: its
-// length is bounded by the memory limit of the runtime.
+// length is bounded by the memory limit of the runtime and by MaxTableEntries.
+// The charge stands in a function of its own, because wazero's compiler is
+// quadratic in the blocks of a function.
 //
 // # Hostile modules
 //
@@ -49,4 +54,8 @@
 // reads what was read here. What is not understood is refused. Type checking is
 // left to wazero: code is only inserted where it leaves the operand stack as it
 // was, so an ill-typed module stays ill-typed.
+//
+// Compiling is not metered, so [Options] bounds what it can take: wazero's
+// decoder allocates for counts that a few bytes announce (2^32 locals), and its
+// compiler needs minutes or gigabytes for modules of some 100 KB.
 package meter

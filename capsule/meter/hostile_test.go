@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,8 +145,9 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestQuantumTime measures the longest that a quantum can take, for the costs
-// in cost.go: the average over many quanta of the slowest code of each class.
+// TestQuantumTime measures how long a quantum takes, for the costs in cost.go.
+// It averages over 20 and takes the best, since other load only makes it longer.
+// What it allows is a factor of ten for slow machines, and one bulk operation.
 func TestQuantumTime(t *testing.T) {
 	for _, h := range hostile {
 		t.Run(h.name, func(t *testing.T) {
@@ -172,6 +174,9 @@ func TestQuantumTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%v per quantum", shortest)
+			if limit := 10 * time.Millisecond; shortest > limit && !strings.Contains(h.name, "straight line") || shortest > 5*limit {
+				t.Errorf("%v per quantum", shortest)
+			}
 		})
 	}
 }

@@ -42,7 +42,9 @@ type module struct {
 	custom []byte             // custom sections, whole
 
 	nTypes    uint32   // as in the input; the module's own come after them
+	arity     []int    // per type: parameters and results
 	funcTypes []uint32 // per defined function: its type
+	impTypes  []uint32 // per imported function: its type
 	impFuncs  uint32
 	nGlobals  uint32 // imported and defined; the fuel is the one after them
 	nMutable  int    // of these, the mutable ones
@@ -62,7 +64,16 @@ func (m *module) newFunc(i uint32) uint32 {
 	return i + 1
 }
 
-func (m *module) nFuncs() uint32     { return m.impFuncs + uint32(len(m.funcTypes)) }
+func (m *module) nFuncs() uint32 { return m.impFuncs + uint32(len(m.funcTypes)) }
+
+// funcArity is the number of parameters and results of function i.
+func (m *module) funcArity(i uint32) int {
+	if i < m.impFuncs {
+		return m.arity[m.impTypes[i]]
+	}
+	return m.arity[m.funcTypes[i-m.impFuncs]]
+}
+
 func (m *module) yieldFunc() uint32  { return m.impFuncs }
 func (m *module) refillFunc() uint32 { return m.nFuncs() + 1 }
 func (m *module) fuelGlobal() uint32 { return m.nGlobals }

@@ -191,6 +191,7 @@ func TestLimits(t *testing.T) {
 		{"br_table", mod(0x41, 0, 0x0e, 3, 0, 0, 0, 0), Options{MaxBrTable: 2}, ErrLimit},
 		{"effort", mod(repeat(20_000, 0x03, 0x40, 0x41, 0, 0x0d, 0, 0x0b)), Options{}, ErrLimit},
 		{"reloads", mod(repeat(2000, 0x10, 0)).with(secGlobal, u(1000), repeat(1000, i32, 1, 0x41, 0, 0x0b)), Options{}, ErrLimit},
+		{"values", mod(repeat(2000, 0x02, 0, 0x0b)).with(secType, 2, formFunc, u(600), repeat(600, i32), u(600), repeat(600, i32), formFunc, 0, 0), Options{}, ErrLimit},
 		{"constants are not reloaded", mod(repeat(2000, 0x10, 0)).with(secGlobal, u(1000), repeat(1000, i32, 0, 0x41, 0, 0x0b)), Options{}, nil},
 		{"atomic wait", mod(0xfe, 0x01, 2, 0), Options{}, ErrUnsupported},
 		{"atomic wait allowed", mod(0xfe, 0x01, 2, 0), Options{AllowWait: true}, nil},

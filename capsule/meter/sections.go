@@ -17,7 +17,10 @@ func (m *module) imports(r *reader) []byte {
 		out = append(out, kind)
 		switch kind {
 		case externFunc:
-			out = m.typeIndex(r, out)
+			t := r.u32()
+			m.checkType(r, t)
+			out = appendU32(out, t)
+			m.impTypes = append(m.impTypes, t)
 			m.impFuncs++
 		case externTable:
 			out = limits(r, m.refType(r, out), 0)

@@ -41,13 +41,16 @@ func (m *module) funcType(r *reader, out []byte) []byte {
 		r.failAs(ErrUnsupported, "type form %#x", form)
 	}
 	out = append(out, formFunc)
+	arity := 0
 	for side := 0; side < 2; side++ {
 		n := r.count("parameters or results", m.o.MaxParams)
+		arity += n
 		out = appendU32(out, uint32(n))
 		for i := 0; i < n && r.err == nil; i++ {
 			out = m.valType(r, out)
 		}
 	}
+	m.arity = append(m.arity, arity)
 	return out
 }
 
@@ -92,23 +95,23 @@ func (m *module) heapType(r *reader, out []byte) []byte {
 }
 
 // blockType copies the type of a block: none, one value type, or a type index.
-func (m *module) blockType(r *reader, out []byte) []byte {
+// The second result is how many parameters and results it has.
+func (m *module) blockType(r *reader, out []byte) ([]byte, int) {
 	if r.off < len(r.b) {
 		switch c := r.b[r.off]; {
 		case c == blockEmpty:
 			r.off++
-			return append(out, c)
+			return append(out, c), 0
 		case c > blockEmpty && c < 0x80:
-			return m.valType(r, out)
+			return m.valType(r, out), 1
 		}
 	}
 	v := r.signed(33)
 	if v < 0 {
 		r.fail("block type %d", v)
-		return out
+		return out, 0
 	}
-	m.checkType(r, uint32(v))
-	return appendSigned(out, v)
+	return appendSigned(out, v), m.checkType(r, uint32(v))
 }
 
 const blockEmpty = 0x40
@@ -120,10 +123,16 @@ func (m *module) typeIndex(r *reader, out []byte) []byte {
 	return appendU32(out, v)
 }
 
-func (m *module) checkType(r *reader, v uint32) {
+// checkType fails unless v is a type, and returns its parameters and results. In
+// the type section, where a type may be used before it is read, that is 0.
+func (m *module) checkType(r *reader, v uint32) int {
 	if v >= m.nTypes {
 		r.fail("type index %d, the module has %d types", v, m.nTypes)
 	}
+	if v >= uint32(len(m.arity)) {
+		return 0
+	}
+	return m.arity[v]
 }
 
 // limits copies the limits of a table or memory. With lowerTo, a maximum that is
