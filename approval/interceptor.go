@@ -21,7 +21,7 @@ type Options struct {
 	Approvals  *Manager    // nil: nobody ever attaches, requests are queued in memory
 	Now        func() time.Time
 	Log        *slog.Logger
-	// Locate says where a session works, for subjects that name no workspace. It is called for every Guarded
+	// Locate says where a session works, for subjects that name no workspace or no home. It is called for every Guarded
 	// action, and for the others while any workspace has rules of its own. nil: subjects say it themselves.
 	Locate func(principal, session string) Place
 	// OnBudgetWarning is called when an action takes a budget past its threshold. It must not block.
@@ -177,9 +177,8 @@ func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant
 			reason: "the caller has no principal, no capsule id or no manifest"})
 	}
 	guarded := a.Class != Plain && a.Class != Message
-	if s.Workspace == "" && i.locate != nil && (guarded || len(i.policies.Load().byWorkspace) > 0) {
-		at := i.locate(s.Principal, s.Session)
-		s.Workspace, s.Home = at.Workspace, at.Home
+	if i.locate != nil && (guarded || s.Workspace == "" && len(i.policies.Load().byWorkspace) > 0) {
+		i.place(&s)
 	}
 	if guarded {
 		return i.guarded(ctx, s, a)
@@ -202,6 +201,20 @@ func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant
 	}
 	i.counters.light[a.Class].Add(1)
 	return plainGrant, nil
+}
+
+// place fills in where the subject's session works, as far as the caller did not say.
+func (i *Interceptor) place(s *Subject) {
+	if s.Workspace != "" && s.Home != "" {
+		return
+	}
+	at := i.locate(s.Principal, s.Session)
+	if s.Workspace == "" {
+		s.Workspace = at.Workspace
+	}
+	if s.Home == "" {
+		s.Home = at.Home
+	}
 }
 
 // check reports the part of a subject that is not well formed. The kernel stamps them, so a failure is a defect.

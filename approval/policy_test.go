@@ -171,12 +171,20 @@ func TestWorkspaceRules(t *testing.T) {
 func TestLocate(t *testing.T) {
 	i, err := New(Options{Auditor: &ledger{}, Policy: mustPolicy(t, Rules{NeverAllow: builtin("/root")}),
 		Locate: func(principal, session string) Place {
-			return Place{Workspace: "/root/" + principal + session}
+			return Place{Workspace: "/root/" + principal + session, Home: "/root/home"}
 		}})
 	must(t, err)
 	s := Subject{Principal: "alice", Capsule: "fs", Session: "1", Bounds: &bounds{}}
 	if _, err := i.Intercept(context.Background(), s, inWS(write("/root/alice1/x"))); err != nil {
 		t.Error(err)
+	}
+	given := s
+	given.Workspace = "/data"
+	if _, err := i.Intercept(context.Background(), given, inWS(write("/root/alice1/x"))); !errors.Is(err, ErrDenied) {
+		t.Errorf("a given workspace is replaced: %v", err)
+	}
+	if _, err := i.Intercept(context.Background(), given, read("/root/home/x")); !errors.Is(err, ErrDeferred) {
+		t.Errorf("the home is not filled in: %v", err)
 	}
 	must(t, i.SetWorkspace("/root/alice1", &Rules{BlockedCapsules: builtin("fs")}))
 	if _, err := i.Intercept(context.Background(), s, Action{Class: Plain, Kind: KV}); !errors.Is(err, ErrDenied) {
