@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // HostOptions tunes a host tree; the zero value is a writable tree of DefaultMaxOpen handles that syncs what it writes.
@@ -24,6 +26,11 @@ type HostOptions struct {
 	HardLinks bool
 	// NoSync skips the fsync before WriteFile's rename: faster, and a power failure may lose the last writes.
 	NoSync bool
+	// Hide names what does not exist for a guest, with everything below it: a reader is told fs.ErrNotExist, a writer
+	// fs.ErrPermission, a listing leaves it out, and a directory that holds it cannot be moved or deleted. It is given canonical
+	// paths below the root, links followed, in lower case (a case-insensitive filesystem must be no side door). It must be quick and
+	// safe for concurrent use.
+	Hide func(path string) bool
 }
 
 // HostVfs is a directory of the host, changed in place. Containment is os.Root's.
@@ -109,12 +116,12 @@ func (v *HostVfs) fail(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }
 
-// change cleans a name for an operation that writes.
-func (v *HostVfs) change(name string) (string, error) {
+// change is at for an operation that writes.
+func (v *HostVfs) change(name string, follow bool) (string, error) {
 	if v.opts.ReadOnly {
 		return "", ErrReadOnly
 	}
-	p, err := cleanName(name)
+	p, err := v.at(name, follow, true)
 	if err == nil && p == "." {
 		err = ErrRoot
 	}
@@ -123,7 +130,7 @@ func (v *HostVfs) change(name string) (string, error) {
 
 // Stat implements Vfs.
 func (v *HostVfs) Stat(name string) (fs.FileInfo, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, true, false)
 	if err != nil {
 		return nil, v.fail("stat", name, err)
 	}
@@ -133,7 +140,7 @@ func (v *HostVfs) Stat(name string) (fs.FileInfo, error) {
 
 // Lstat implements Vfs.
 func (v *HostVfs) Lstat(name string) (fs.FileInfo, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, false, false)
 	if err != nil {
 		return nil, v.fail("lstat", name, err)
 	}
@@ -143,7 +150,7 @@ func (v *HostVfs) Lstat(name string) (fs.FileInfo, error) {
 
 // Readlink implements Vfs.
 func (v *HostVfs) Readlink(name string) (string, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, false, false)
 	if err != nil {
 		return "", v.fail("readlink", name, err)
 	}
@@ -153,7 +160,7 @@ func (v *HostVfs) Readlink(name string) (string, error) {
 
 // ReadDir implements Vfs.
 func (v *HostVfs) ReadDir(name string) ([]fs.DirEntry, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, true, false)
 	if err != nil {
 		return nil, v.fail("readdir", name, err)
 	}
@@ -164,6 +171,7 @@ func (v *HostVfs) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	defer f.Close()
 	entries, err := f.ReadDir(-1)
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return v.hidden(path.Join(p, e.Name())) })
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, v.fail("readdir", name, err)
 }
@@ -171,6 +179,9 @@ func (v *HostVfs) ReadDir(name string) ([]fs.DirEntry, error) {
 // Resolve implements Vfs.
 func (v *HostVfs) Resolve(name string) (string, error) {
 	p, err := v.follow(name)
+	if err == nil && v.hidden(p) {
+		err = unix.ENOENT
+	}
 	if err != nil {
 		return "", v.fail("resolve", name, err)
 	}

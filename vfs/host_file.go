@@ -39,7 +39,7 @@ func (v *HostVfs) Create(name string) (File, error) {
 
 // OpenFile implements Vfs.
 func (v *HostVfs) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, flag&os.O_EXCL == 0, flag&writeFlags != 0)
 	if err == nil && flag&writeFlags != 0 && v.opts.ReadOnly {
 		err = ErrReadOnly
 	}
@@ -105,7 +105,7 @@ func linkCount(fi fs.FileInfo) uint64 {
 
 // ReadFile implements Vfs.
 func (v *HostVfs) ReadFile(name string, limit int64) ([]byte, error) {
-	p, err := cleanName(name)
+	p, err := v.at(name, true, false)
 	if err == nil {
 		err = v.open.take()
 	}

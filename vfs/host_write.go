@@ -21,7 +21,7 @@ func isErrno(err error, want syscall.Errno) bool {
 
 // WriteFile implements Vfs.
 func (v *HostVfs) WriteFile(name string, data []byte, perm fs.FileMode) error {
-	if _, err := v.change(name); err != nil {
+	if _, err := v.change(name, true); err != nil {
 		return v.fail("write", name, err)
 	}
 	p, err := v.follow(name) // a rename would replace a final link, but writing to a link means its target
@@ -99,7 +99,7 @@ func (v *HostVfs) syncDir(p string) error {
 
 // MkdirAll implements Vfs.
 func (v *HostVfs) MkdirAll(name string, perm fs.FileMode) error {
-	p, err := v.change(name)
+	p, err := v.change(name, true)
 	if errors.Is(err, ErrRoot) {
 		return nil // it exists
 	}
@@ -111,7 +111,7 @@ func (v *HostVfs) MkdirAll(name string, perm fs.FileMode) error {
 
 // Remove implements Vfs.
 func (v *HostVfs) Remove(name string) error {
-	p, err := v.change(name)
+	p, err := v.change(name, false)
 	if err == nil {
 		err = v.root.Remove(p)
 	}
@@ -120,20 +120,33 @@ func (v *HostVfs) Remove(name string) error {
 
 // RemoveAll implements Vfs.
 func (v *HostVfs) RemoveAll(name string) error {
-	p, err := v.change(name)
+	p, err := v.changeWhole(name)
 	if err == nil {
 		err = v.root.RemoveAll(p)
 	}
 	return v.fail("remove", name, err)
 }
 
+// changeWhole is change for an operation on everything below a name, which is refused when some of it is hidden.
+func (v *HostVfs) changeWhole(name string) (string, error) {
+	p, err := v.change(name, false)
+	if err != nil {
+		return "", err
+	}
+	hides, err := v.hides(p)
+	if err == nil && hides {
+		err = fs.ErrPermission
+	}
+	return p, err
+}
+
 // Rename implements Vfs.
 func (v *HostVfs) Rename(oldname, newname string) error {
-	from, err := v.change(oldname)
+	from, err := v.changeWhole(oldname)
 	if err != nil {
 		return v.fail("rename", oldname, err)
 	}
-	to, err := v.change(newname)
+	to, err := v.change(newname, false)
 	if err == nil {
 		err = v.root.Rename(from, to)
 	}
@@ -142,7 +155,7 @@ func (v *HostVfs) Rename(oldname, newname string) error {
 
 // Symlink implements Vfs.
 func (v *HostVfs) Symlink(target, newname string) error {
-	p, err := v.change(newname)
+	p, err := v.change(newname, false)
 	if err != nil {
 		return v.fail("symlink", newname, err)
 	}
@@ -158,7 +171,7 @@ func (v *HostVfs) Symlink(target, newname string) error {
 
 // Chmod implements Vfs.
 func (v *HostVfs) Chmod(name string, mode fs.FileMode) error {
-	_, err := v.change(name)
+	_, err := v.change(name, true)
 	var p string
 	if err == nil {
 		p, err = v.follow(name)
