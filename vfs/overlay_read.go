@@ -167,6 +167,9 @@ func (v *OverlayVfs) Open(name string) (File, error) { return v.OpenFile(name, o
 
 // openRead opens what a name leads to, if it is a regular file.
 func (v *OverlayVfs) openRead(p string) (int, *stat, error) {
+	if fd, st := v.openPlain(p); fd >= 0 {
+		return fd, st, nil
+	}
 	pl, err := v.find(p, true)
 	if err != nil {
 		return -1, nil, err
@@ -198,4 +201,36 @@ func (v *OverlayVfs) openRead(p string) (int, *stat, error) {
 		return -1, nil, err
 	}
 	return fd, st, nil
+}
+
+// openPlain is openRead for the usual case, a regular file whose last component is no link, with the fewest system calls. It
+// returns -1 for everything else.
+func (v *OverlayVfs) openPlain(p string) (int, *stat) {
+	pl, err := v.lookup(p, true, lookNone)
+	if err != nil || pl.base == "." {
+		return -1, nil
+	}
+	defer pl.close()
+	dir := pl.dir.low
+	if pl.dir.up >= 0 {
+		st, err := statAt(pl.dir.up, pl.base)
+		if err == nil && st.isFile() && !v.isWhiteout(pl.dir.up, pl.base, st) {
+			dir = pl.dir.up
+		} else if err != unix.ENOENT {
+			return -1, nil
+		}
+	}
+	if dir < 0 {
+		return -1, nil
+	}
+	fd, err := openAt(dir, pl.base, unix.O_RDONLY, 0)
+	if err != nil {
+		return -1, nil
+	}
+	st, err := statFd(fd)
+	if err != nil || !st.isFile() {
+		unix.Close(fd)
+		return -1, nil
+	}
+	return fd, st
 }

@@ -49,12 +49,21 @@ func (v *OverlayVfs) rootNode() node { return node{up: v.up, low: v.low, root: t
 
 // walk follows a clean name in the merged view. When a directory on the way is missing the error is ENOENT and the place
 // has only a path: the canonical one that the name would have, or "" when a dangling link makes that meaningless.
-func (v *OverlayVfs) walk(p string, follow bool) (place, error) { return v.lookup(p, follow, true) }
+func (v *OverlayVfs) walk(p string, follow bool) (place, error) { return v.lookup(p, follow, lookBoth) }
 
 // find is walk for reading: the place's low is not looked up where up covers it.
-func (v *OverlayVfs) find(p string, follow bool) (place, error) { return v.lookup(p, follow, false) }
+func (v *OverlayVfs) find(p string, follow bool) (place, error) { return v.lookup(p, follow, lookTop) }
 
-func (v *OverlayVfs) lookup(p string, follow, both bool) (place, error) {
+// lookMode is what lookup finds out about the last component.
+type lookMode int
+
+const (
+	lookBoth lookMode = iota // what each layer has
+	lookTop                  // what the view has
+	lookNone                 // only where it would be; a link there is not followed
+)
+
+func (v *OverlayVfs) lookup(p string, follow bool, mode lookMode) (place, error) {
 	cur := v.rootNode()
 	var done, rest []string
 	links := 0
@@ -94,7 +103,10 @@ func (v *OverlayVfs) lookup(p string, follow, both bool) (place, error) {
 		var err error
 		if len(rest) == 0 {
 			pl := place{dir: cur, path: joinName(done, part), base: part}
-			if err = v.look(&pl, both); err != nil {
+			if mode == lookNone {
+				return pl, nil
+			}
+			if err = v.look(&pl, mode == lookBoth); err != nil {
 				cur.close()
 				return place{}, err
 			}
