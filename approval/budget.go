@@ -45,8 +45,9 @@ func (e *OverBudget) Is(target error) bool { return target == ErrBudget }
 
 // account is one running total. Reservations are part of spent until they are settled.
 type account struct {
-	key   accountKey
-	spent Micros
+	key      accountKey
+	spent    Micros
+	reserved Micros // the part of spent whose action still runs
 }
 
 // Budgets keeps the session and workspace totals. One lock covers both, so that no caller ever sees a
@@ -54,9 +55,10 @@ type account struct {
 type Budgets struct {
 	store Store
 
-	mu       sync.Mutex
-	limits   Limits
-	accounts map[accountKey]*account
+	mu          sync.Mutex
+	limits      Limits
+	byWorkspace map[string]Limits // stricter ones of workspaces
+	accounts    map[accountKey]*account
 }
 
 // NewBudgets loads the totals from store; nil keeps them in memory only.
@@ -78,11 +80,15 @@ func (b *Budgets) SetLimits(l Limits) {
 	b.limits = l
 }
 
-// Floor is the least a request to host costs.
-func (b *Budgets) Floor(host string) (Micros, string) {
+// Floor is the least a request from a workspace to a host costs.
+func (b *Budgets) Floor(workspace, host string) (Micros, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return floorFor(b.limits.Tariff, host)
+	floor, source := floorFor(b.limits.Tariff, host)
+	if ws, at := floorFor(b.byWorkspace[workspace].Tariff, host); ws > floor {
+		return ws, at
+	}
+	return floor, source
 }
 
 // Spent returns what a session and a workspace have used, open reservations included.
@@ -113,12 +119,12 @@ func (b *Budgets) Reserve(ctx context.Context, s Subject, cost, floor Micros) (*
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if m := b.limits.PerActionMax; m > 0 && cost > m {
-		return nil, &OverBudget{Scope: "per-action", Source: b.limits.PerActionSource, Requested: cost, Available: m}
+	if m, source := b.perActionLocked(s.Workspace); m > 0 && cost > m {
+		return nil, &OverBudget{Scope: "per-action", Source: source, Requested: cost, Available: m}
 	}
 	r.keys = keysOf(s)
 	for _, k := range r.keys {
-		limit, source := b.limitLocked(k)
+		limit, source := b.limitLocked(k, s.Workspace)
 		spent := b.spentLocked(k)
 		if limit > 0 && (spent >= limit || cost > limit-spent) {
 			return nil, &OverBudget{Scope: k.scope, Source: source, Requested: cost, Available: max(0, limit-spent)}
@@ -130,14 +136,10 @@ func (b *Budgets) Reserve(ctx context.Context, s Subject, cost, floor Micros) (*
 	if err := b.takeLocked(ctx, r.keys, cost); err != nil {
 		return nil, err
 	}
-	return r, nil
-}
-
-func (b *Budgets) limitLocked(k accountKey) (Micros, string) {
-	if k.scope == scopeSession {
-		return b.limits.SessionMax, b.limits.SessionSource
+	for _, k := range r.keys {
+		b.accounts[k].reserved += cost
 	}
-	return b.limits.WorkspaceMax, b.limits.WorkspaceSource
+	return r, nil
 }
 
 func (b *Budgets) spentLocked(k accountKey) Micros {

@@ -68,7 +68,7 @@ func (i *Interceptor) reserve(ctx context.Context, s Subject, a Action) (*Reserv
 	}
 	var floor Micros
 	if a.Kind == NetRequest {
-		floor, _ = i.budgets.Floor(a.Host)
+		floor, _ = i.budgets.Floor(s.Workspace, a.Host)
 	}
 	// A store that gives up half-way with its caller would leave the totals apart.
 	r, err := i.budgets.Reserve(context.WithoutCancel(ctx), s, cost, floor)

@@ -38,7 +38,12 @@ func (r *Reservation) Settle(ctx context.Context, actual Micros) (Micros, error)
 func (r *Reservation) Keep() Micros {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done = true
+	if !r.done {
+		r.done = true
+		r.budgets.mu.Lock()
+		defer r.budgets.mu.Unlock()
+		r.budgets.unreserveLocked(r.keys, r.cost)
+	}
 	return r.cost
 }
 
@@ -56,12 +61,13 @@ func (r *Reservation) finish(ctx context.Context, charge Micros) (Micros, error)
 	}
 	r.done = true
 	d := charge - r.cost
+	b := r.budgets
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unreserveLocked(r.keys, r.cost)
 	r.cost = charge
 	if d == 0 {
 		return charge, nil
 	}
-	b := r.budgets
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	return charge, b.changeLocked(ctx, r.keys, d)
 }
