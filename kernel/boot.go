@@ -47,7 +47,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 		return err
 	}
 	if o.Config == nil {
-		if o.Config, err = config.Load(config.Options{}); err != nil {
+		if o.Config, err = config.Load(config.Options{UserFile: o.Home.ConfigFile(), WorkspaceRoot: o.Workspace}); err != nil {
 			return err
 		}
 	}

@@ -22,8 +22,8 @@ import (
 const (
 	// clientQueue is how many messages may wait for one client before it counts as slow.
 	clientQueue = 4096
-	// clientWriteTimeout is how long one frame may take to be taken by a client.
-	clientWriteTimeout = 10 * time.Second
+	// clientFrames is how many encoded frames may wait to be written.
+	clientFrames = 64
 	// frameTimeout is how long a client may take to finish a frame it began.
 	frameTimeout = 30 * time.Second
 )
@@ -45,7 +45,7 @@ type client struct {
 
 func newClient(k *Kernel, conn *net.UnixConn) *client {
 	// The socket admits only the user who runs the daemon; that user is the default principal.
-	return &client{k: k, conn: conn, principal: home.DefaultPrincipal, out: make(chan []byte, clientQueue)}
+	return &client{k: k, conn: conn, principal: home.DefaultPrincipal, out: make(chan []byte, clientFrames)}
 }
 
 // run serves the connection until either side ends it.
@@ -130,7 +130,7 @@ func (c *client) write() {
 			_ = c.conn.Close()
 			return
 		case b := <-c.out:
-			err := c.conn.SetWriteDeadline(time.Now().Add(clientWriteTimeout))
+			err := c.conn.SetWriteDeadline(time.Now().Add(c.k.opts.WriteTimeout))
 			if err == nil {
 				err = wire.WriteFrame(c.conn, b, abi.MaxFrame)
 			}
@@ -143,8 +143,8 @@ func (c *client) write() {
 	}
 }
 
-// send queues a frame. A client that does not read loses its connection, so that it
-// notices, rather than single messages.
+// send hands a message to the writer and waits until it has room. A client that takes no
+// frame within the write timeout loses its connection, so nobody waits for ever.
 func (c *client) send(m abi.Message) {
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -153,8 +153,7 @@ func (c *client) send(m abi.Message) {
 	}
 	select {
 	case c.out <- b:
-	default:
-		c.end("client is too slow")
+	case <-c.ctx.Done():
 	}
 }
 

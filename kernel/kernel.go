@@ -34,6 +34,8 @@ type Options struct {
 
 	// IdleTimeout is how long an ephemeral daemon without clients stays; default 30 s.
 	IdleTimeout time.Duration
+	// WriteTimeout is how long a client may take to take one frame; default 10 s.
+	WriteTimeout time.Duration
 }
 
 // Kernel is a booted daemon.
@@ -108,6 +110,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 30 * time.Second
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = 10 * time.Second
 	}
 	if o.Workspace == "" {
 		o.Workspace, _ = os.Getwd() // Boot refuses an empty one
