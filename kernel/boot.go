@@ -68,7 +68,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	k.spaces.store = k.store
 	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
 	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota)
-	if k.gate, err = openGate(ctx, o.Home, k.store, *o); err != nil {
+	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
 		return err
 	}
 	k.bus = ipc.NewBus(ipc.BusOptions{Now: k.now})
@@ -128,15 +128,16 @@ func (k *Kernel) serve() error {
 	if err != nil {
 		return err
 	}
+	// The token comes first: whoever reaches the socket finds the token that belongs to it.
+	token := home.NewToken()
+	if err := home.WriteToken(h.TokenFile(), token); err != nil {
+		return err
+	}
 	ln, err := listen(path)
 	if err != nil {
 		return err
 	}
-	token := home.NewToken()
 	k.server = newServer(k, ln, token)
-	if err := home.WriteToken(h.TokenFile(), token); err != nil {
-		return err
-	}
 	k.tasks.Go(func() { k.server.serve(k.ctx) })
 	return nil
 }

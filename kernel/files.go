@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 	"github.com/unicity-astrid/astrid-go/vfs"
@@ -101,6 +102,19 @@ func (f *files) WorkspaceOf(ctx context.Context, principal, session string) (str
 		return "", fmt.Errorf("record of session %q: %w", session, err)
 	}
 	return rec.Workspace, nil
+}
+
+// place tells the gate where a session works. What cannot be found out is left empty: then
+// nothing that depends on it is allowed.
+func (f *files) place(principal, session string) approval.Place {
+	var p approval.Place
+	if w, err := f.WorkspaceOf(context.Background(), principal, session); err == nil {
+		p.Workspace = w
+	}
+	if h, err := f.home.Principal(principal); err == nil {
+		p.Home = h.Root()
+	}
+	return p
 }
 
 // Workspace returns the session's overlay.

@@ -25,19 +25,19 @@ type gate struct {
 }
 
 // openGate makes the five layers. cfg may be nil: then the defaults hold.
-func openGate(ctx context.Context, h home.Home, store storage.Engine, o Options) (*gate, error) {
+func openGate(ctx context.Context, h home.Home, store storage.Engine, f *files, o Options) (*gate, error) {
 	key, err := capability.OpenKey(h.RuntimeKey())
 	if err != nil {
 		return nil, fmt.Errorf("runtime key: %w", err)
 	}
 	g := &gate{key: key}
-	if err := g.open(ctx, h, store, o); err != nil {
+	if err := g.open(ctx, h, store, f, o); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
 
-func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, o Options) error {
+func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *files, o Options) error {
 	var err error
 	if g.files, err = audit.NewFileStore(h.PrincipalsDir(), audit.FileStoreOptions{}); err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -82,6 +82,7 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, o Op
 	g.Interceptor, err = approval.New(approval.Options{
 		Auditor: approval.NewAuditLog(g.log), Tokens: approval.NewTokenStore(g.tokens), Policy: policy,
 		Budgets: budgets, Allowances: allowances, Approvals: approvals, Now: o.Now,
+		Locate: f.place,
 		OnBudgetWarning: func(s approval.Subject, w approval.BudgetWarning) {
 			slog.Warn("Budget is nearly used up", "principal", s.Principal, "session", s.Session, "scope", w.Scope, "spent", w.Spent, "max", w.Max)
 		},
