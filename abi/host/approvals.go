@@ -29,12 +29,12 @@ func (h *Host) planApproval(_ context.Context, f *frame, args [][]byte) (plan, e
 	}
 	return plan{
 		action: approval.Action{
-			Kind: approval.Ask, Resource: "ask:" + action + ":" + resource,
+			Kind: approval.Ask, Resource: "ask:" + askAction.Replace(action) + ":" + resource,
 			Risk: printable(req.RiskLevel, abi.MaxApprovalRisk), Detail: action,
 		},
 		bounds: own,
 		do: func(_ context.Context, g approval.Grant) ([]byte, error) {
-			return json.Marshal(abi.ApprovalAnswer{Approved: true, Decision: g.Proof()})
+			return json.Marshal(abi.ApprovalAnswer{Approved: true, Decision: decisionOf(g)})
 		},
 		refused: func(err error) ([]byte, bool) {
 			if !errors.Is(err, approval.ErrDenied) && !errors.Is(err, approval.ErrDeferred) {
@@ -44,6 +44,21 @@ func (h *Host) planApproval(_ context.Context, f *frame, args [][]byte) (plan, e
 			return b, merr == nil
 		},
 	}, nil
+}
+
+// askAction keeps the colon between action and resource the first one: a grant for one
+// pair must not cover another that only reads the same.
+var askAction = strings.NewReplacer("%", "%25", ":", "%3A")
+
+// decisionOf says in the contract's words why an explicit question was answered with yes.
+func decisionOf(g approval.Grant) string {
+	if asked, ok := g.(interface{ Choice() approval.Choice }); ok && asked.Choice() != "" {
+		return string(asked.Choice())
+	}
+	if strings.HasPrefix(g.Proof(), "allowance:") {
+		return "allowance"
+	}
+	return abi.DecisionApprove
 }
 
 // printable trims s, drops control characters and cuts it to limit runes.

@@ -8,23 +8,36 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/vfs"
 )
 
-// readPlan plans an access that changes nothing.
-func (h *Host) readPlan(ctx context.Context, f *frame, path []byte, do func(location) ([]byte, error)) (plan, error) {
-	loc, err := h.locate(ctx, f, path, false)
-	if err != nil {
+// filePlan plans one access to the file that raw names. do acts on the path that was
+// decided: if something else stands there by then, it is not called.
+func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw []byte, size int, do func(location) ([]byte, error)) (plan, error) {
+	link := kind == approval.FSDelete // removing a link removes the link
+	loc, err := h.locate(ctx, f, raw, link)
+	escaped := errors.Is(err, vfs.ErrEscape)
+	if err != nil && !escaped {
 		return plan{}, err
 	}
-	return plan{
-		action: fileAction(approval.FSRead, "read", loc, 0),
-		bounds: f.inst.capsule.Bounds.file(false, loc),
-		do:     func(context.Context, approval.Grant) ([]byte, error) { return do(loc) },
-	}, nil
+	p := plan{
+		action: fileAction(kind, loc, int64(size)),
+		bounds: f.inst.capsule.Bounds.file(kind != approval.FSRead, loc),
+		do: func(context.Context, approval.Grant) ([]byte, error) {
+			if err := loc.unchanged(link); err != nil {
+				return nil, err
+			}
+			return do(loc)
+		},
+	}
+	if escaped { // an attempt to get out is refused where it is recorded
+		p.bounds = permit(func() (string, error) { return "", f.inst.capsule.Bounds.refuse("denied: %v", err) })
+	}
+	return p, nil
 }
 
 func (h *Host) planExists(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	return h.readPlan(ctx, f, args[0], func(loc location) ([]byte, error) {
+	return h.filePlan(ctx, f, approval.FSRead, args[0], 0, func(loc location) ([]byte, error) {
 		_, err := loc.fs.Stat(loc.rel)
 		switch {
 		case err == nil:
@@ -37,7 +50,7 @@ func (h *Host) planExists(ctx context.Context, f *frame, args [][]byte) (plan, e
 }
 
 func (h *Host) planReaddir(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	return h.readPlan(ctx, f, args[0], func(loc location) ([]byte, error) {
+	return h.filePlan(ctx, f, approval.FSRead, args[0], 0, func(loc location) ([]byte, error) {
 		entries, err := loc.fs.ReadDir(loc.rel)
 		if err != nil {
 			return nil, err
@@ -54,7 +67,7 @@ func (h *Host) planReaddir(ctx context.Context, f *frame, args [][]byte) (plan, 
 }
 
 func (h *Host) planStat(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	return h.readPlan(ctx, f, args[0], func(loc location) ([]byte, error) {
+	return h.filePlan(ctx, f, approval.FSRead, args[0], 0, func(loc location) ([]byte, error) {
 		fi, err := loc.fs.Stat(loc.rel)
 		if err != nil {
 			return nil, err
@@ -68,53 +81,29 @@ func (h *Host) planStat(ctx context.Context, f *frame, args [][]byte) (plan, err
 }
 
 func (h *Host) planReadFile(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	return h.readPlan(ctx, f, args[0], func(loc location) ([]byte, error) {
+	return h.filePlan(ctx, f, approval.FSRead, args[0], 0, func(loc location) ([]byte, error) {
 		return loc.fs.ReadFile(loc.rel, abi.MaxValue)
 	})
 }
 
 func (h *Host) planWriteFile(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	loc, err := h.locate(ctx, f, args[0], false)
-	if err != nil {
-		return plan{}, err
-	}
 	content := args[1]
-	return plan{
-		action: fileAction(approval.FSWrite, "write", loc, int64(len(content))),
-		bounds: f.inst.capsule.Bounds.file(true, loc),
-		do: func(context.Context, approval.Grant) ([]byte, error) {
-			return nil, loc.fs.WriteFile(loc.rel, content, 0o644)
-		},
-	}, nil
+	return h.filePlan(ctx, f, approval.FSWrite, args[0], len(content), func(loc location) ([]byte, error) {
+		return nil, loc.fs.WriteFile(loc.rel, content, 0o644)
+	})
 }
 
 func (h *Host) planMkdir(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	loc, err := h.locate(ctx, f, args[0], false)
-	if err != nil {
-		return plan{}, err
-	}
-	return plan{
-		action: fileAction(approval.FSWrite, "write", loc, 0),
-		bounds: f.inst.capsule.Bounds.file(true, loc),
-		do: func(context.Context, approval.Grant) ([]byte, error) {
-			return nil, loc.fs.MkdirAll(loc.rel, 0o755)
-		},
-	}, nil
+	return h.filePlan(ctx, f, approval.FSWrite, args[0], 0, func(loc location) ([]byte, error) {
+		return nil, loc.fs.MkdirAll(loc.rel, 0o755)
+	})
 }
 
 func (h *Host) planUnlink(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	loc, err := h.locate(ctx, f, args[0], true)
-	if err != nil {
-		return plan{}, err
-	}
-	if loc.rel == "." {
-		return plan{}, abi.Errorf(abi.CodeInvalid, "the root of %s:// cannot be removed", loc.scheme)
-	}
-	return plan{
-		action: fileAction(approval.FSDelete, "delete", loc, 0),
-		bounds: f.inst.capsule.Bounds.file(true, loc),
-		do: func(context.Context, approval.Grant) ([]byte, error) {
-			return nil, loc.fs.Remove(loc.rel)
-		},
-	}, nil
+	return h.filePlan(ctx, f, approval.FSDelete, args[0], 0, func(loc location) ([]byte, error) {
+		if loc.rel == "." {
+			return nil, abi.Errorf(abi.CodeInvalid, "the root of %s cannot be removed", loc.scheme)
+		}
+		return nil, loc.fs.Remove(loc.rel)
+	})
 }

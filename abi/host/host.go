@@ -59,7 +59,14 @@ type Directory interface {
 	HasCapability(sourceUUID, capability string) bool
 }
 
-// Services are what the host functions act on. All fields are required but Now.
+// HTTPLimits bound the requests of capsules. Zero fields have the stated defaults.
+type HTTPLimits struct {
+	Timeout     time.Duration // of a whole request, or until a stream's headers arrive; abi.HTTPTimeout
+	StreamIdle  time.Duration // for the next piece of a stream; abi.HTTPChunkTimeout
+	MaxResponse int64         // bytes of a body that is not streamed; abi.MaxValue
+}
+
+// Services are what the host functions act on. All fields are required but HTTP and Now.
 type Services struct {
 	Gate      Gate
 	Publisher Publisher
@@ -68,6 +75,7 @@ type Services struct {
 	Files     Files
 	Log       LogSink
 	Directory Directory
+	HTTP      HTTPLimits
 	Now       func() time.Time // default time.Now
 }
 
@@ -82,6 +90,15 @@ type Host struct {
 func New(svc Services) *Host {
 	if svc.Now == nil {
 		svc.Now = time.Now
+	}
+	if svc.HTTP.Timeout <= 0 {
+		svc.HTTP.Timeout = abi.HTTPTimeout
+	}
+	if svc.HTTP.StreamIdle <= 0 {
+		svc.HTTP.StreamIdle = abi.HTTPChunkTimeout
+	}
+	if svc.HTTP.MaxResponse <= 0 {
+		svc.HTTP.MaxResponse = abi.MaxValue
 	}
 	h := &Host{svc: svc}
 	h.table = h.rows()

@@ -8,9 +8,12 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
@@ -46,18 +49,8 @@ func decodeHTTP(raw []byte) (*request, error) {
 	if err != nil {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid url: %v", err)
 	}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: scheme must be http or https", u.Redacted())
-	case u.Hostname() == "":
-		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: the host is missing", u.Redacted())
-	case u.User != nil:
-		return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: put credentials into a header", u.Redacted())
-	}
-	if p := u.Port(); p != "" {
-		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return nil, abi.Errorf(abi.CodeInvalid, "invalid url %s: port %q", u.Redacted(), p)
-		}
+	if err := checkURL(u); err != nil {
+		return nil, err
 	}
 	r := &request{method: strings.ToUpper(in.Method), url: u, headers: make(http.Header), cost: in.CostUSD}
 	if r.method == "" {
@@ -82,6 +75,44 @@ func decodeHTTP(raw []byte) (*request, error) {
 		r.body, r.hasBody = *in.Body, true
 	}
 	return r, nil
+}
+
+// checkURL refuses what no request may be sent to, whoever named it.
+func checkURL(u *url.URL) error {
+	bad := func(format string, args ...any) error {
+		return abi.Errorf(abi.CodeInvalid, "invalid url %s: %s", u.Redacted(), fmt.Sprintf(format, args...))
+	}
+	switch host := u.Hostname(); {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return bad("scheme must be http or https")
+	case host == "":
+		return bad("the host is missing")
+	case u.User != nil:
+		return bad("put credentials into a header")
+	case oddAddress(host):
+		return bad("write the address %q in its usual form", host)
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			return bad("port %q", p)
+		}
+	}
+	return nil
+}
+
+// oddAddress tells whether a host is a number that some resolvers read as an IPv4
+// address (2130706433, 0x7f.1, 127.1, 0177.0.0.1) although it is not written as one.
+// No top-level domain is a number, so nothing else is lost.
+func oddAddress(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }
 
 // netAction describes a request for the gate. The query may hold secrets, so it is left out.
@@ -119,19 +150,21 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 		action: netAction(r.method, r.url, len(r.body), r.cost),
 		bounds: f.inst.capsule.Bounds.netPermit(r.url),
 		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
-			ctx, cancel := context.WithTimeout(ctx, abi.HTTPTimeout)
+			limits := &h.svc.HTTP
+			ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout,
+				abi.Errorf(abi.CodeTimeout, "no complete answer within %s", limits.Timeout))
 			defer cancel()
-			resp, err := h.send(ctx, f, r)
+			resp, err := h.send(ctx, f, abi.HTTPRequestFn, r)
 			if err != nil {
 				return nil, err
 			}
 			defer resp.Body.Close()
-			body, err := io.ReadAll(io.LimitReader(resp.Body, abi.MaxValue+1))
+			body, err := io.ReadAll(io.LimitReader(resp.Body, limits.MaxResponse+1))
 			switch {
 			case err != nil:
-				return nil, netError("failed to read http response body", err)
-			case len(body) > abi.MaxValue:
-				return nil, abi.Errorf(abi.CodeTooLarge, "failed to read http response body: HTTP response exceeded maximum payload limit (%d bytes)", abi.MaxValue)
+				return nil, netError(ctx, "failed to read http response body", err)
+			case int64(len(body)) > limits.MaxResponse:
+				return nil, abi.Errorf(abi.CodeTooLarge, "failed to read http response body: HTTP response exceeded maximum payload limit (%d bytes)", limits.MaxResponse)
 			case !utf8.Valid(body):
 				return nil, abi.Errorf(abi.CodeInvalid, "failed to read http response body: response body is not valid UTF-8")
 			}
@@ -140,44 +173,62 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 	}, nil
 }
 
-// send performs a decided request. Redirects are decided anew, each at the gate.
-func (h *Host) send(ctx context.Context, f *frame, r *request) (*http.Response, error) {
+// send performs a decided request. Redirects are decided anew, each at the gate. Its
+// error is marked undone when no connection was made.
+func (h *Host) send(ctx context.Context, f *frame, fn abi.Function, r *request) (*http.Response, error) {
 	var body io.Reader
 	if r.hasBody {
 		body = strings.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	var connected atomic.Bool
+	tctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	req, err := http.NewRequestWithContext(tctx, r.method, r.url.String(), body)
 	if err != nil {
-		return nil, abi.Errorf(abi.CodeInvalid, "http request: %v", err)
+		return nil, &undone{abi.Errorf(abi.CodeInvalid, "http request: %v", err)}
 	}
 	req.Header = r.headers
 	client := &http.Client{Transport: f.inst.capsule.Bounds.transport(), CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		return h.redirect(ctx, f, r, next, via)
+		return h.redirect(ctx, f, fn, r, next, via)
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, netError("http request failed", err)
+		e := netError(ctx, "http request failed", err)
+		if !connected.Load() {
+			return nil, &undone{e}
+		}
+		return nil, e
 	}
 	return resp, nil
 }
 
-func (h *Host) redirect(ctx context.Context, f *frame, r *request, next *http.Request, via []*http.Request) error {
+func (h *Host) redirect(ctx context.Context, f *frame, fn abi.Function, r *request, next *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return abi.Errorf(abi.CodeLimit, "stopped after %d redirects", maxRedirects)
 	}
-	if next.URL.Scheme != "http" && next.URL.Scheme != "https" {
-		return abi.Errorf(abi.CodeDenied, "redirect to scheme %q refused", next.URL.Scheme)
+	if err := checkURL(next.URL); err != nil {
+		return abi.Errorf(abi.CodeDenied, "redirect refused: %v", err)
 	}
-	prev := via[len(via)-1].URL
-	if prev.Host != next.URL.Host || prev.Scheme != next.URL.Scheme {
-		// A key meant for one host must not reach another: net/http drops only the
-		// headers it knows to be secret, and API keys have many names.
+	// A key meant for one host must not reach another. net/http drops only the headers it
+	// knows to be secret, and API keys have many names; it copies them from the first
+	// request at each hop, so a request that left its origin has left it for good.
+	crossed := !sameOrigin(r.url, next.URL)
+	for _, hop := range via {
+		crossed = crossed || !sameOrigin(r.url, hop.URL)
+	}
+	if crossed {
 		for k := range r.headers {
-			next.Header.Del(k)
+			if k != "Content-Type" && k != "Accept" {
+				next.Header.Del(k)
+			}
 		}
 	}
-	a := netAction(next.Method, next.URL, 0, 0)
-	a.Class, a.Function = approval.Guarded, abi.HTTPRequestFn.String()
+	next.Header.Del("Referer") // it would carry the query, where keys are too
+	size := 0
+	if next.GetBody != nil {
+		size = len(r.body)
+	}
+	a := netAction(next.Method, next.URL, size, 0)
+	a.Class, a.Function = approval.Guarded, fn.String()
 	workspace, err := h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session)
 	if err != nil {
 		return err
@@ -186,7 +237,12 @@ func (h *Host) redirect(ctx context.Context, f *frame, r *request, next *http.Re
 	if err != nil {
 		return fmt.Errorf("redirect to %s: %w", a.URL, err)
 	}
+	// How it ends is the outcome of the request that was redirected.
 	return grant.Settle(ctx, approval.Outcome{})
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
 }
 
 // flatHeaders gives each header its last value, names in lower case.

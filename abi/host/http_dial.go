@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -20,8 +21,8 @@ var refusedNets = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-	"::/128", "::1/128", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
-	"2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+	"::/128", "::1/128", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
+	"2001:db8::/32", "3fff::/20", "5f00::/16", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )
 
 func prefixes(list ...string) []netip.Prefix {
@@ -60,6 +61,8 @@ func (b *Bounds) transport() *http.Transport {
 			MaxIdleConnsPerHost: 8,
 			IdleConnTimeout:     60 * time.Second,
 			TLSHandshakeTimeout: 15 * time.Second,
+
+			MaxResponseHeaderBytes: 1 << 20,
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				return b.dial(ctx, d, network, addr)
 			},
@@ -106,8 +109,16 @@ func (b *Bounds) exact(host string, port int) bool {
 	return false
 }
 
-// netError gives a failed request its code and keeps the reason.
-func netError(what string, err error) *abi.Error {
+// netError gives a failed request its code and keeps the reason. The request's address is
+// left out: its query may hold a key, and the text goes into the audit log.
+func netError(ctx context.Context, what string, err error) *abi.Error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	var e *abi.Error
 	var t net.Error
 	switch {

@@ -20,11 +20,14 @@ const streamChunk = 64 << 10
 
 // httpStream is an open response body. Its grant is settled when it ends.
 type httpStream struct {
-	resp   *http.Response
-	cancel context.CancelCauseFunc
-	grant  approval.Grant
-	buf    []byte
-	once   sync.Once
+	ctx       context.Context // of the body; its cause says why it ended early
+	cancel    context.CancelCauseFunc
+	resp      *http.Response
+	principal string // for whom it was opened: calls for others do not find it
+	grant     approval.Grant
+	idle      time.Duration
+	buf       []byte
+	once      sync.Once
 }
 
 func (h *Host) planHTTPStream(_ context.Context, f *frame, args [][]byte) (plan, error) {
@@ -45,12 +48,19 @@ func (h *Host) planHTTPStream(_ context.Context, f *frame, args [][]byte) (plan,
 			sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 			stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 			defer stop()
-			resp, err := h.send(sctx, f, r)
+			timer := time.AfterFunc(h.svc.HTTP.Timeout, func() {
+				cancel(abi.Errorf(abi.CodeTimeout, "no answer within %s", h.svc.HTTP.Timeout))
+			})
+			defer timer.Stop()
+			resp, err := h.send(sctx, f, abi.HTTPStreamStart, r)
 			if err != nil {
 				cancel(err)
 				return nil, err
 			}
-			s := &httpStream{resp: resp, cancel: cancel, grant: g, buf: make([]byte, streamChunk)}
+			s := &httpStream{
+				ctx: sctx, cancel: cancel, resp: resp, principal: f.call.Principal, grant: g,
+				idle: h.svc.HTTP.StreamIdle, buf: make([]byte, streamChunk),
+			}
 			id, err := f.inst.addStream(s)
 			if err != nil {
 				cancel(err)
@@ -86,20 +96,32 @@ func (h *Host) streamRead(ctx context.Context, f *frame, args [][]byte) ([]byte,
 	if err != nil {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid HTTP stream handle: %q", args[0])
 	}
-	f.inst.mu.Lock()
-	s := f.inst.streams[id]
-	f.inst.mu.Unlock()
+	s := f.stream(id, false)
 	if s == nil {
 		return nil, abi.Errorf(abi.CodeHandle, "HTTP stream handle %d not found", id)
 	}
 	return s.read(ctx)
 }
 
-var errChunkTimeout = abi.Errorf(abi.CodeTimeout, "HTTP stream read timed out after %s", abi.HTTPChunkTimeout)
+// stream finds an open stream of the call's principal; with take, it is forgotten.
+func (f *frame) stream(id uint64, take bool) *httpStream {
+	f.inst.mu.Lock()
+	defer f.inst.mu.Unlock()
+	s := f.inst.streams[id]
+	if s == nil || s.principal != f.call.Principal {
+		return nil
+	}
+	if take {
+		delete(f.inst.streams, id)
+	}
+	return s
+}
 
 // read returns the next bytes as they arrive; none means the end.
 func (s *httpStream) read(ctx context.Context) ([]byte, error) {
-	timer := time.AfterFunc(abi.HTTPChunkTimeout, func() { s.cancel(errChunkTimeout) })
+	timer := time.AfterFunc(s.idle, func() {
+		s.cancel(abi.Errorf(abi.CodeTimeout, "HTTP stream read timed out after %s", s.idle))
+	})
 	defer timer.Stop()
 	stop := context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
 	defer stop()
@@ -111,10 +133,7 @@ func (s *httpStream) read(ctx context.Context) ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			return nil, nil
 		case err != nil:
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, netError("HTTP stream read error", err)
+			return nil, netError(s.ctx, "HTTP stream read error", err)
 		}
 	}
 }
@@ -132,11 +151,12 @@ func (h *Host) streamClose(ctx context.Context, f *frame, args [][]byte) ([]byte
 	if err != nil {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid HTTP stream handle: %q", end.Handle)
 	}
-	f.inst.mu.Lock()
-	s := f.inst.streams[id]
-	delete(f.inst.streams, id)
-	f.inst.mu.Unlock()
-	if s != nil {
+	if c := end.CostUSD; c != nil {
+		if _, err := approval.FromUSD(*c); err != nil {
+			return nil, abi.Errorf(abi.CodeInvalid, "invalid stream close request: cost_usd: %v", err)
+		}
+	}
+	if s := f.stream(id, true); s != nil {
 		s.end(ctx, end.CostUSD)
 	}
 	return nil, nil // closing twice is fine

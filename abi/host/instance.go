@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,8 @@ type Instance struct {
 
 type subscription struct {
 	*ipc.Subscription
-	owned bool // by the runtime: the guest cannot unsubscribe it
+	principal string // for whom it was opened: calls for others do not find it
+	owned     bool   // by the runtime: the guest cannot unsubscribe it
 }
 
 // NewInstance prepares the host side of a guest instance. With runLoop, the capsule's
@@ -52,7 +54,7 @@ func (h *Host) NewInstance(c *Capsule, runLoop bool) (*Instance, error) {
 		return nil, fmt.Errorf("capsule %s: %d interceptors, a run loop can have %d", c.ID, len(c.Interceptors), abi.MaxAutoSubscribe)
 	}
 	for _, ic := range c.Interceptors {
-		id, err := inst.subscribe(ic.Topic, true)
+		id, err := inst.subscribe(ic.Topic, c.Principal, true)
 		if err != nil {
 			inst.Close()
 			return nil, fmt.Errorf("capsule %s: interceptor %s: %w", c.ID, ic.Topic, err)
@@ -92,7 +94,11 @@ func (i *Instance) Blocked() func() {
 // HostTime is how long guest code of this instance has waited in host functions.
 func (i *Instance) HostTime() time.Duration { return i.hosted }
 
-// Output logs a line the guest printed.
-func (i *Instance) Output(line string) {
-	i.host.svc.Log.CapsuleLog(i.capsule.Principal, i.capsule.ID, slog.LevelWarn, line)
+// Output logs a line that the guest printed in the call of ctx.
+func (i *Instance) Output(ctx context.Context, line string) {
+	principal := i.capsule.Principal
+	if f := frameOf(ctx); f != nil {
+		principal = f.call.Principal
+	}
+	i.host.svc.Log.CapsuleLog(principal, i.capsule.ID, slog.LevelWarn, strings.ToValidUTF8(line, "\uFFFD"))
 }

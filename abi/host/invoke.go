@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -23,23 +24,38 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	}()
 	h.calls[fn].Add(1)
 	r := &h.table[fn]
+	if r.later != "" {
+		return nil, abi.Errorf(abi.CodeUnsupported, "%s is not supported yet", r.later)
+	}
 	if r.waits() {
 		defer f.inst.Blocked()()
 	}
-	if r.plan == nil {
-		a := approval.Action{Kind: r.kind, Class: r.class, Function: fn.String()}
-		if _, err := h.svc.Gate.Intercept(ctx, f.subject(own, ""), a); err != nil {
-			return nil, toError(err)
-		}
-		b, err := r.plain(ctx, f, args)
-		if err != nil {
-			return nil, toError(err)
-		}
-		return b, nil
+	var err error
+	if r.plan != nil {
+		out, err = h.guarded(ctx, f, fn, r, args)
+	} else {
+		out, err = h.plain(ctx, f, fn, r, args)
 	}
-	p, err := r.plan(ctx, f, args)
 	if err != nil {
 		return nil, toError(err)
+	}
+	return out, nil
+}
+
+// plain runs a row that touches only the calling instance's own state.
+func (h *Host) plain(ctx context.Context, f *frame, fn abi.Function, r *row, args [][]byte) ([]byte, error) {
+	a := approval.Action{Kind: r.kind, Class: r.class, Function: fn.String()}
+	if _, err := h.svc.Gate.Intercept(ctx, f.subject(own, ""), a); err != nil {
+		return nil, err
+	}
+	return r.plain(ctx, f, args)
+}
+
+// guarded runs a row whose effect reaches beyond the instance.
+func (h *Host) guarded(ctx context.Context, f *frame, fn abi.Function, r *row, args [][]byte) ([]byte, error) {
+	p, err := r.plan(ctx, f, args)
+	if err != nil {
+		return nil, err
 	}
 	p.action.Class = r.class
 	p.action.Function = fn.String()
@@ -49,7 +65,7 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	workspace := ""
 	if r.class == approval.Guarded {
 		if workspace, err = h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session); err != nil {
-			return nil, toError(err)
+			return nil, err
 		}
 	}
 	grant, err := h.svc.Gate.Intercept(ctx, f.subject(p.bounds, workspace), p.action)
@@ -59,20 +75,37 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 				return b, nil
 			}
 		}
-		return nil, toError(err)
+		return nil, err
 	}
-	b, err := p.do(ctx, grant)
-	if !p.holds || err != nil {
-		// The effect has happened; that its outcome could not be recorded is the host's problem, not the guest's.
-		if serr := grant.Settle(context.WithoutCancel(ctx), approval.Outcome{Err: err}); serr != nil {
-			slog.Error("Outcome was not recorded", "function", fn.String(), "capsule", f.inst.capsule.ID, "error", serr)
-		}
-	}
-	if err != nil {
-		return nil, toError(err)
-	}
-	return b, nil
+	return h.act(ctx, f, &p, grant)
 }
+
+// errUnfinished is the outcome of an effect that panicked.
+var errUnfinished = errors.New("internal error: the effect may be half done")
+
+// act performs what was decided and settles the grant, whatever happens.
+func (h *Host) act(ctx context.Context, f *frame, p *plan, grant approval.Grant) (out []byte, err error) {
+	err = errUnfinished
+	defer func() {
+		if p.holds && err == nil {
+			return
+		}
+		var u *undone
+		o := approval.Outcome{Err: err, Undone: errors.As(err, &u)}
+		// The effect has happened; that its outcome could not be recorded is the host's problem, not the guest's.
+		if serr := grant.Settle(context.WithoutCancel(ctx), o); serr != nil {
+			slog.Error("Outcome was not recorded", "function", p.action.Function, "capsule", f.inst.capsule.ID, "error", serr)
+		}
+	}()
+	out, err = p.do(ctx, grant)
+	return out, err
+}
+
+// undone marks the error of an effect that never started, so that it costs nothing.
+type undone struct{ err error }
+
+func (u *undone) Error() string { return u.err.Error() }
+func (u *undone) Unwrap() error { return u.err }
 
 // subject is who the gate decides about.
 func (f *frame) subject(bounds approval.Bounds, workspace string) approval.Subject {

@@ -65,7 +65,7 @@ func (h *Host) planSubscribe(_ context.Context, f *frame, args [][]byte) (plan, 
 		action: approval.Action{Kind: approval.IPCSubscribe, Resource: "ipc:subscribe:" + pattern},
 		bounds: f.inst.capsule.Bounds.subscribe(pattern),
 		do: func(context.Context, approval.Grant) ([]byte, error) {
-			id, err := f.inst.subscribe(pattern, false)
+			id, err := f.inst.subscribe(pattern, f.call.Principal, false)
 			if err != nil {
 				return nil, err
 			}
@@ -74,9 +74,9 @@ func (h *Host) planSubscribe(_ context.Context, f *frame, args [][]byte) (plan, 
 	}, nil
 }
 
-// subscribe opens a subscription that sees the messages of the capsule's own principal
-// and those of the kernel that belong to nobody.
-func (i *Instance) subscribe(pattern string, owned bool) (uint64, error) {
+// subscribe opens a subscription that sees the messages of one principal and those that
+// belong to nobody. An instance may serve several principals, one call after the other.
+func (i *Instance) subscribe(pattern, principal string, owned bool) (uint64, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.closed {
@@ -89,16 +89,18 @@ func (i *Instance) subscribe(pattern string, owned bool) (uint64, error) {
 		Owner:    i.capsule.ID,
 		Capacity: abi.DefaultSubscription,
 		Overflow: ipc.DropOldest,
+		Accept:   func(m *ipc.Message) bool { return m.Principal == "" || m.Principal == principal },
 	})
 	if err != nil {
 		return 0, err
 	}
 	i.nextSub++
-	i.subs[i.nextSub] = &subscription{Subscription: s, owned: owned}
+	i.subs[i.nextSub] = &subscription{Subscription: s, principal: principal, owned: owned}
 	return i.nextSub, nil
 }
 
-func (i *Instance) subscription(handle []byte) (uint64, *subscription, error) {
+func (f *frame) subscription(handle []byte) (uint64, *subscription, error) {
+	i := f.inst
 	id, err := strconv.ParseUint(string(handle), 10, 64)
 	if err != nil {
 		return 0, nil, abi.Errorf(abi.CodeInvalid, "subscription handle %q is not a number", handle)
@@ -106,14 +108,14 @@ func (i *Instance) subscription(handle []byte) (uint64, *subscription, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s := i.subs[id]
-	if s == nil {
+	if s == nil || s.principal != f.call.Principal {
 		return 0, nil, abi.Errorf(abi.CodeHandle, "subscription handle %d not found", id)
 	}
 	return id, s, nil
 }
 
 func (h *Host) unsubscribe(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
-	id, s, err := f.inst.subscription(args[0])
+	id, s, err := f.subscription(args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (h *Host) unsubscribe(_ context.Context, f *frame, args [][]byte) ([]byte, 
 }
 
 func (h *Host) poll(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
-	_, s, err := f.inst.subscription(args[0])
+	_, s, err := f.subscription(args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (h *Host) poll(_ context.Context, f *frame, args [][]byte) ([]byte, error) 
 }
 
 func (h *Host) recv(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
-	_, s, err := f.inst.subscription(args[0])
+	_, s, err := f.subscription(args[0])
 	if err != nil {
 		return nil, err
 	}

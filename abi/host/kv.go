@@ -84,9 +84,28 @@ func (h *Host) kvClear(ctx context.Context, f *frame, args [][]byte) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.space(f).ClearPrefix(ctx, prefix)
+	space := h.space(f)
+	if !strings.HasPrefix(secretPrefix, prefix) {
+		n, err := space.ClearPrefix(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		return strconv.AppendInt(nil, int64(n), 10), nil
+	}
+	// The prefix covers the secrets too, which stay.
+	keys, err := space.List(ctx, prefix)
 	if err != nil {
 		return nil, err
+	}
+	n := 0
+	for _, k := range keys {
+		if strings.HasPrefix(k, secretPrefix) {
+			continue
+		}
+		if err := space.Delete(ctx, k); err != nil {
+			return nil, err
+		}
+		n++
 	}
 	return strconv.AppendInt(nil, int64(n), 10), nil
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -83,6 +84,7 @@ func (i *Instance) fail(e *abi.Error) uint64 {
 	if len(msg) > maxErrorText {
 		msg = msg[:maxErrorText]
 	}
+	msg = strings.ToValidUTF8(msg, "\uFFFD") // a cut rune, or bytes that a lower layer quoted
 	i.parked = []byte(msg)
 	return uint64(e.Code)<<32 | uint64(len(msg))
 }

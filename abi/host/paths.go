@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -20,10 +22,11 @@ type location struct {
 }
 
 // locate resolves a guest path. With link, the last component is not followed, so that
-// removing a link removes the link.
+// removing a link removes the link. With an error that matches vfs.ErrEscape comes the
+// path that was asked for.
 func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (location, error) {
-	if !utf8.Valid(raw) {
-		return location{}, abi.Errorf(abi.CodeInvalid, "path %q is not valid UTF-8", raw)
+	if !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
+		return location{}, abi.Errorf(abi.CodeInvalid, "path %q is not valid UTF-8 without NUL", raw)
 	}
 	name := string(raw)
 	var (
@@ -55,23 +58,38 @@ func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (loc
 	if name == "" {
 		name = "."
 	}
-	if link {
-		loc.abs, err = resolveParent(root, name)
-	} else {
-		loc.abs, err = root.Resolve(name)
-	}
+	// What the guest asked for, for the record, should it lead out of the tree.
+	loc.abs = filepath.Join(root.Root(), name)
+	abs, err := resolve(root, name, link)
 	if err != nil {
-		return location{}, err
+		return loc, err
 	}
-	rel, err := filepath.Rel(root.Root(), loc.abs)
+	rel, err := filepath.Rel(root.Root(), abs)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return location{}, abi.Errorf(abi.CodeDenied, "path escapes root boundary: %s resolves to %s", name, loc.abs)
+		return loc, fmt.Errorf("%w: %s resolves to %s", vfs.ErrEscape, name, abs)
 	}
-	loc.rel = filepath.ToSlash(rel)
+	loc.abs, loc.rel = abs, filepath.ToSlash(rel)
 	return loc, nil
 }
 
-func resolveParent(root vfs.Vfs, name string) (string, error) {
+// unchanged refuses when the path that was decided means another file by now: a human
+// may have taken minutes to decide, and somebody else may have put a link there.
+func (l location) unchanged(link bool) error {
+	abs, err := resolve(l.fs, l.rel, link)
+	if err != nil {
+		return err
+	}
+	if abs != l.abs {
+		return abi.Errorf(abi.CodeDenied, "%s was replaced by a link while the access was being decided: nothing was done", l.abs)
+	}
+	return nil
+}
+
+// resolve follows links, with link all but the last component.
+func resolve(root vfs.Vfs, name string, link bool) (string, error) {
+	if !link {
+		return root.Resolve(name)
+	}
 	clean := filepath.ToSlash(filepath.Clean(name))
 	dir, base := filepath.Split(clean)
 	if base == "." || base == ".." {
@@ -88,13 +106,12 @@ func resolveParent(root vfs.Vfs, name string) (string, error) {
 }
 
 // fileAction describes an access to loc for the gate.
-func fileAction(kind approval.Kind, verb string, loc location, size int64) approval.Action {
+func fileAction(kind approval.Kind, loc location, size int64) approval.Action {
 	return approval.Action{
 		Kind:        kind,
-		Resource:    "fs:" + verb + "://" + loc.abs,
+		Resource:    approval.FileResource(kind, loc.abs),
 		Path:        loc.abs,
 		InWorkspace: loc.scheme == "cwd",
 		Size:        size,
-		Risk:        "medium",
 	}
 }

@@ -41,7 +41,7 @@ func (h *Host) log(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
 	case "error", "err":
 		level = slog.LevelError
 	}
-	h.svc.Log.CapsuleLog(f.call.Principal, f.inst.capsule.ID, level, string(args[1]))
+	h.svc.Log.CapsuleLog(f.call.Principal, f.inst.capsule.ID, level, strings.ToValidUTF8(string(args[1]), "\uFFFD"))
 	return nil, nil
 }
 

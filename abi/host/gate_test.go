@@ -1,0 +1,314 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/audit"
+)
+
+// unsupported are the rows that only refuse. One that is given a handler must leave this
+// list and get a case in gateCases.
+var unsupported = map[abi.Function]bool{
+	abi.UplinkRegister: true, abi.UplinkSend: true, abi.SpawnHost: true,
+	abi.NetBindUnix: true, abi.NetAccept: true, abi.NetRead: true, abi.NetWrite: true,
+	abi.Elicit: true, abi.HasSecret: true,
+	abi.IdentityResolve: true, abi.IdentityLink: true, abi.IdentityUnlink: true,
+	abi.IdentityCreateUser: true, abi.IdentityListLinks: true,
+	abi.SpawnBackgroundHost: true, abi.ReadProcessLogsHost: true, abi.KillProcessHost: true,
+	abi.NetCloseStream: true, abi.NetPollAccept: true,
+}
+
+// gateCase is one effect that the gate must decide.
+type gateCase struct {
+	params   []string // $URL is a loopback server
+	effect   string   // what the rig notes when it happens
+	resource string   // of the audit entry
+	own      bool     // needs no declaration in the manifest
+	answers  bool     // a refusal is an answer, not an error
+	priced   bool     // can cost something
+}
+
+var gateCases = map[abi.Function]gateCase{
+	abi.FsExists:        {params: []string{"home://a"}, effect: "effect stat", resource: "fs:read://$HOME/a"},
+	abi.FsMkdir:         {params: []string{"home://d"}, effect: "effect mkdir", resource: "fs:write://$HOME/d"},
+	abi.FsReaddir:       {params: []string{"home://"}, effect: "effect readdir", resource: "fs:read://$HOME"},
+	abi.FsStat:          {params: []string{"home://a"}, effect: "effect stat", resource: "fs:read://$HOME/a"},
+	abi.FsUnlink:        {params: []string{"home://a"}, effect: "effect remove", resource: "fs:delete://$HOME/a"},
+	abi.ReadFile:        {params: []string{"home://a"}, effect: "effect read", resource: "fs:read://$HOME/a"},
+	abi.WriteFile:       {params: []string{"home://b", "x"}, effect: "effect write", resource: "fs:write://$HOME/b"},
+	abi.HTTPRequestFn:   {params: []string{`{"url":"$URL/p?key=secret","cost_usd":5}`}, effect: "effect http", resource: "net:$URL/p", priced: true},
+	abi.HTTPStreamStart: {params: []string{`{"url":"$URL/p?key=secret","cost_usd":5}`}, effect: "effect http", resource: "net:$URL/p", priced: true},
+	abi.RequestApproval: {params: []string{`{"action":"launch","resource":"rocket","risk_level":"high"}`}, resource: "ask:launch:rocket", own: true, answers: true},
+}
+
+// messageCases are the rows whose allowed calls are counted and whose refusals are recorded.
+var messageCases = map[abi.Function]gateCase{
+	abi.IpcPublish:   {params: []string{"t.v1.a", "{}"}, effect: "effect publish", resource: "ipc:publish:t.v1.a"},
+	abi.IpcSubscribe: {params: []string{"t.v1.a"}, resource: "ipc:subscribe:t.v1.a"},
+	abi.TriggerHook:  {params: []string{`{"hook":"t.v1.h","payload":{}}`}, effect: "effect trigger", resource: "hook:t.v1.h", own: true},
+}
+
+// TestEveryRow: each of the 49 has a test of its decision, or none to take.
+func TestEveryRow(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	for fn := range abi.FunctionCount {
+		row := &r.host.table[fn]
+		ways := 0
+		for _, set := range []bool{row.plan != nil, row.plain != nil, row.later != ""} {
+			if set {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("%s: %d of plan, plain and later are set, want one", fn, ways)
+		}
+		_, isGuarded := gateCases[fn]
+		_, isMessage := messageCases[fn]
+		switch {
+		case unsupported[fn]:
+			if row.later == "" {
+				t.Errorf("%s has a handler: give it a case in this file", fn)
+			}
+			g.refused(abi.CodeUnsupported, "not supported yet", fn, make([]string, len(row.params))...)
+		case row.later != "":
+			t.Errorf("%s has no handler and is not listed as such", fn)
+		case row.class == approval.Guarded && (!isGuarded || row.plan == nil),
+			row.class == approval.Message && (!isMessage || row.plan == nil),
+			row.class == approval.Plain && (isGuarded || isMessage || row.plan != nil):
+			t.Errorf("%s: its class and its case do not fit", fn)
+		}
+	}
+	if h := r.history(); len(h) != 0 {
+		t.Errorf("rows without handlers did something: %q", h)
+	}
+}
+
+// gateRun is one call of one row under one policy.
+type gateRun struct {
+	*rig
+	g    *guest
+	c    gateCase
+	fn   abi.Function
+	urls *strings.Replacer
+}
+
+func newGateRun(t *testing.T, fn abi.Function, c gateCase, o rigOptions, declare bool) *gateRun {
+	t.Helper()
+	if o.rules.Mode == 0 {
+		o.rules.ModeSource = "config.toml:3"
+	}
+	r := newRig(t, o)
+	must(t, os.WriteFile(filepath.Join(r.home, "a"), []byte("content"), 0o600))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		r.note("effect http")
+		_, _ = w.Write([]byte("hello"))
+	}))
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	must(t, err)
+	port, err := strconv.Atoi(u.Port())
+	must(t, err)
+	grants := Grants{Source: "Capsule.toml:7"}
+	if declare {
+		grants = everythingGrants()
+		grants.Net = []NetRule{netRule{u.Hostname(), port, true}}
+	}
+	return &gateRun{rig: r, g: r.guest(newCapsule(grants)), c: c, fn: fn, urls: strings.NewReplacer("$URL", srv.URL, "$HOME", r.home)}
+}
+
+func (r *gateRun) call() ([]byte, *abi.Error) {
+	r.t.Helper()
+	var params []string
+	for _, p := range r.c.params {
+		params = append(params, r.urls.Replace(p))
+	}
+	return r.g.do(r.fn, params...)
+}
+
+// wantRefused checks that nothing happened, that the guest was told who refused, and
+// that exactly one signed entry says so.
+func (r *gateRun) wantRefused(code abi.Code, layer string, verdict audit.Verdict) {
+	r.t.Helper()
+	out, err := r.call()
+	switch {
+	case r.c.answers && code != abi.CodeAudit:
+		var a abi.ApprovalAnswer
+		if err != nil || json.Unmarshal(out, &a) != nil || a.Approved || a.Decision != abi.DecisionDeny {
+			r.t.Errorf("answer %s %v, want a refusal", out, err)
+		}
+	case err == nil:
+		r.t.Errorf("allowed: %q", out)
+	case err.Code != code || !strings.Contains(err.Message, layer):
+		r.t.Errorf("%s: %s, want %s by %s", err.Code, err.Message, code, layer)
+	}
+	for _, e := range r.history() {
+		if strings.HasPrefix(e, "effect") {
+			r.t.Errorf("the effect happened: %q", r.history())
+		}
+	}
+	all := r.decisions("default")
+	if code == abi.CodeAudit {
+		if len(all) != 0 {
+			r.t.Errorf("%d entries in a log that fails", len(all))
+		}
+		return
+	}
+	if len(all) != 1 {
+		r.t.Fatalf("%d decision entries, want 1", len(all))
+	}
+	r.wantEntry(all[0], layer, verdict)
+}
+
+func (r *gateRun) wantEntry(e audit.Entry, layer string, verdict audit.Verdict) {
+	r.t.Helper()
+	if want := r.urls.Replace(r.c.resource); e.Resource != want || e.Verdict != verdict || e.Layer != layer ||
+		e.Function != r.fn.String() || e.Capsule != "guest" || e.Session != "s1" || e.Principal != "default" {
+		r.t.Errorf("entry %s\nwant %s by %s of %s", e.Line(), verdict, layer, want)
+	}
+	if strings.Contains(string(e.Line()), "secret") {
+		r.t.Errorf("the query of a request is in the audit log: %s", e.Line())
+	}
+}
+
+// TestGate: for every function with an effect, no layer's refusal lets the effect happen,
+// and a decision is recorded before its effect.
+func TestGate(t *testing.T) {
+	autonomous := approval.Rules{Mode: approval.Autonomous}
+	for _, fn := range sorted(gateCases) {
+		c := gateCases[fn]
+		t.Run(strings.TrimPrefix(fn.String(), "astrid_"), func(t *testing.T) {
+			t.Run("policy", func(t *testing.T) {
+				o := rigOptions{rules: approval.Rules{Mode: approval.Autonomous, BlockedCapsules: []approval.Rule{{Value: "guest", Source: "config.toml:9"}}}}
+				newGateRun(t, fn, c, o, true).wantRefused(abi.CodeDenied, approval.LayerPolicy, audit.Deny)
+			})
+			t.Run("nobody there", func(t *testing.T) {
+				r := newGateRun(t, fn, c, rigOptions{}, true)
+				r.wantRefused(abi.CodeDeferred, approval.LayerApproval, audit.Defer)
+				if n := len(r.gate.Approvals().Pending("default")); n != 1 {
+					t.Errorf("%d requests are queued", n)
+				}
+			})
+			t.Run("audit fails", func(t *testing.T) {
+				r := newGateRun(t, fn, c, rigOptions{rules: autonomous}, true)
+				r.auditor.fail = true
+				r.wantRefused(abi.CodeAudit, approval.LayerAudit, "")
+			})
+			if !c.own {
+				t.Run("not declared", func(t *testing.T) {
+					newGateRun(t, fn, c, rigOptions{rules: autonomous}, false).wantRefused(abi.CodeDenied, approval.LayerManifest, audit.Deny)
+				})
+			}
+			if c.priced {
+				t.Run("budget", func(t *testing.T) {
+					o := rigOptions{rules: autonomous, limits: approval.Limits{PerActionMax: 1_000_000}}
+					newGateRun(t, fn, c, o, true).wantRefused(abi.CodeBudget, approval.LayerBudget, audit.Deny)
+				})
+			}
+			t.Run("allowed", func(t *testing.T) {
+				r := newGateRun(t, fn, c, rigOptions{rules: autonomous}, true)
+				if _, err := r.call(); err != nil {
+					t.Fatal(err)
+				}
+				want := []string{"decided " + fn.String()}
+				if c.effect != "" {
+					want = append(want, c.effect)
+				}
+				if got := r.history(); !slices.Equal(got, want) {
+					t.Errorf("history %q, want %q", got, want)
+				}
+				all := r.decisions("default")
+				if len(all) != 1 {
+					t.Fatalf("%d decision entries, want 1", len(all))
+				}
+				r.wantEntry(all[0], approval.LayerPolicy, audit.Allow)
+			})
+		})
+	}
+}
+
+// TestMessages: refusals are recorded, what is allowed is only counted.
+func TestMessages(t *testing.T) {
+	for _, fn := range sorted(messageCases) {
+		c := messageCases[fn]
+		t.Run(strings.TrimPrefix(fn.String(), "astrid_"), func(t *testing.T) {
+			t.Run("policy", func(t *testing.T) {
+				o := rigOptions{rules: approval.Rules{BlockedCapsules: []approval.Rule{{Value: "guest"}}}}
+				newGateRun(t, fn, c, o, true).wantRefused(abi.CodeDenied, approval.LayerPolicy, audit.Deny)
+			})
+			if !c.own {
+				t.Run("not declared", func(t *testing.T) {
+					newGateRun(t, fn, c, rigOptions{}, false).wantRefused(abi.CodeDenied, approval.LayerManifest, audit.Deny)
+				})
+			}
+			t.Run("allowed", func(t *testing.T) {
+				r := newGateRun(t, fn, c, rigOptions{}, true)
+				if _, err := r.call(); err != nil {
+					t.Fatal(err)
+				}
+				if len(r.decisions("default")) != 0 {
+					t.Error("an allowed message has an entry")
+				}
+				if c.effect != "" && !slices.Contains(r.history(), c.effect) {
+					t.Errorf("history %q lacks %s", r.history(), c.effect)
+				}
+			})
+		})
+	}
+}
+
+// TestPlainRefused: policy holds for calls that touch only the capsule's own state, too.
+func TestPlainRefused(t *testing.T) {
+	r := newRig(t, rigOptions{rules: approval.Rules{BlockedCapsules: []approval.Rule{{Value: "guest"}}}})
+	g := r.guest(newCapsule(everythingGrants()))
+	for fn := range abi.FunctionCount {
+		row := &r.host.table[fn]
+		if row.plain == nil {
+			continue
+		}
+		g.refused(abi.CodeDenied, approval.LayerPolicy, fn, make([]string, len(row.params))...)
+	}
+	if len(r.store.m) != 0 || len(r.logs) != 0 {
+		t.Errorf("something was done: %v %v", r.store.m, r.logs)
+	}
+}
+
+// TestPanicIsSettled: a defect in an effect ends as an internal error with a recorded outcome.
+func TestPanicIsSettled(t *testing.T) {
+	r := newRig(t, rigOptions{rules: approval.Rules{Mode: approval.Autonomous}})
+	r.host.table[abi.FsStat].plan = func(context.Context, *frame, [][]byte) (plan, error) {
+		return plan{
+			action: fileAction(approval.FSRead, location{abs: "/x"}, 0), bounds: own,
+			do: func(context.Context, approval.Grant) ([]byte, error) { panic("defect with a secret") },
+		}, nil
+	}
+	g := r.guest(newCapsule(everythingGrants()))
+	_, err := g.do(abi.FsStat, "x")
+	if err == nil || err.Code != abi.CodeInternal || strings.Contains(err.Message, "secret") {
+		t.Errorf("%v", err)
+	}
+	if o := r.entries("default", audit.KindOutcome); len(o) != 1 || o[0].Outcome.Status != audit.Failure {
+		t.Errorf("outcomes %v", o)
+	}
+}
+
+func sorted(m map[abi.Function]gateCase) []abi.Function {
+	var out []abi.Function
+	for fn := range m {
+		out = append(out, fn)
+	}
+	slices.Sort(out)
+	return out
+}
