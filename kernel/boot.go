@@ -71,6 +71,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
 		return err
 	}
+	if err := k.openPolicies(); err != nil {
+		return err
+	}
 	k.bus = ipc.NewBus(ipc.BusOptions{Now: k.now})
 	k.registry = capsule.NewRegistry()
 	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})

@@ -41,6 +41,7 @@ type client struct {
 	mu     sync.Mutex
 	sub    *ipc.Subscription
 	detach func() // from the approvals
+	interest
 }
 
 func newClient(k *Kernel, conn *net.UnixConn) *client {
@@ -207,6 +208,7 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	c.mu.Lock()
 	old := c.sub
 	c.sub = sub
+	c.interest = interest{topics: req.Topics, sessions: sessions, approver: req.Approver || c.detach != nil}
 	c.mu.Unlock()
 	if old != nil {
 		old.Close()

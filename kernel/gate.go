@@ -22,6 +22,7 @@ type gate struct {
 	log    *audit.Log
 	files  *audit.FileStore
 	tokens *capability.Tokens
+	gateHooks
 }
 
 // openGate makes the five layers. cfg may be nil: then the defaults hold.

@@ -65,6 +65,9 @@ func (c *client) publish(f *abi.ClientFrame) error {
 	if err := c.k.files.bind(c.ctx, c.principal, session, f.Workspace); err != nil {
 		return err
 	}
+	if err := c.k.followWorkspace(c.ctx, c.principal, session); err != nil {
+		return err
+	}
 	if !c.k.handled(f.Topic) {
 		return fmt.Errorf("no capsule handles %s: `astrid status` shows what is installed, `astrid init` installs a distribution", f.Topic)
 	}

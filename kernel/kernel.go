@@ -30,7 +30,10 @@ type Options struct {
 	Config    *config.Config // nil: as config.Load reads it
 	Ephemeral bool           // leave when the last client left
 	Version   string
-	Now       func() time.Time // default time.Now
+	// LoadConfig reads the configuration again, with what a workspace says or, for "", without.
+	// nil: the files of the machine, of Home and of the workspace, and the environment.
+	LoadConfig func(workspace string) (*config.Config, error)
+	Now        func() time.Time // default time.Now
 
 	// IdleTimeout is how long an ephemeral daemon without clients stays; default 30 s.
 	IdleTimeout time.Duration
@@ -55,6 +58,7 @@ type Kernel struct {
 	bus        *ipc.Bus
 	files      *files
 	spaces     spaces
+	policies   policies
 	logs       *telemetry.CapsuleLogs
 	host       *host.Host
 	runtime    *wasm.Runtime

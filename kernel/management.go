@@ -22,7 +22,7 @@ func (c *client) manage(f *abi.ClientFrame) error {
 	if err := json.Unmarshal(f.Payload, &req); err != nil {
 		resp = failure(fmt.Errorf("management request: %w", err))
 	} else {
-		resp = c.k.management(&req)
+		resp = c.k.manageAs(c.ctx, c.principal, &req)
 	}
 	c.reply(abi.TopicResponsePrefix+suffix, resp)
 	return nil
