@@ -51,7 +51,7 @@ func (k *Kernel) leaveWhenIdle(ctx context.Context) {
 		case <-k.server.left:
 			timer.Reset(k.opts.IdleTimeout)
 		case <-timer.C:
-			if k.server.count() == 0 {
+			if k.server.retire() {
 				k.requestShutdown("idle_timeout")
 				return
 			}

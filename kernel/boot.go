@@ -28,7 +28,12 @@ func Boot(ctx context.Context, o Options) (*Kernel, error) {
 	o.setDefaults()
 	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), engines: make(map[string]*wasm.Engine), loaded: make(map[string]string), stop: make(chan string, 1), ready: make(chan struct{})}
 	k.ctx, k.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	ctx, k.endBoot = context.WithCancelCause(ctx)
+	defer k.endBoot(nil)
 	if err := k.boot(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, errors.Join(err, k.Shutdown("boot failed"))
 	}
 	return k, nil

@@ -24,6 +24,8 @@ const (
 	clientQueue = 4096
 	// clientFrames is how many encoded frames may wait to be written.
 	clientFrames = 64
+	// flushTimeout is how long a client may take for a last frame.
+	flushTimeout = 500 * time.Millisecond
 	// frameTimeout is how long a client may take to finish a frame it began.
 	frameTimeout = 30 * time.Second
 )
@@ -46,12 +48,13 @@ type client struct {
 
 func newClient(k *Kernel, conn *net.UnixConn) *client {
 	// The socket admits only the user who runs the daemon; that user is the default principal.
-	return &client{k: k, conn: conn, principal: home.DefaultPrincipal, out: make(chan []byte, clientFrames)}
+	c := &client{k: k, conn: conn, principal: home.DefaultPrincipal, out: make(chan []byte, clientFrames)}
+	c.ctx, c.cancel = context.WithCancelCause(k.ctx)
+	return c
 }
 
 // run serves the connection until either side ends it.
-func (c *client) run(ctx context.Context) {
-	c.ctx, c.cancel = context.WithCancelCause(ctx)
+func (c *client) run() {
 	var wg sync.WaitGroup
 	wg.Go(c.write)
 	err := c.read()
@@ -72,11 +75,12 @@ func (c *client) run(ctx context.Context) {
 
 // end closes the connection from this side.
 func (c *client) end(reason string) {
-	if c.cancel != nil {
-		c.cancel(errors.New(reason))
-	}
+	c.cancel(errors.New(reason))
 	_ = c.conn.Close() // unblocks the reader
 }
+
+// finish takes no more from the client; what it has been sent still reaches it.
+func (c *client) finish() { _ = c.conn.CloseRead() }
 
 func (c *client) read() error {
 	for {
@@ -128,18 +132,37 @@ func (c *client) write() {
 	for {
 		select {
 		case <-c.ctx.Done():
+			c.flush()
 			_ = c.conn.Close()
 			return
 		case b := <-c.out:
-			err := c.conn.SetWriteDeadline(time.Now().Add(c.k.opts.WriteTimeout))
-			if err == nil {
-				err = wire.WriteFrame(c.conn, b, abi.MaxFrame)
-			}
-			if err != nil {
+			if err := c.writeFrame(b, c.k.opts.WriteTimeout); err != nil {
 				c.cancel(fmt.Errorf("write: %w", err))
 				_ = c.conn.Close()
 				return
 			}
+		}
+	}
+}
+
+func (c *client) writeFrame(b []byte, timeout time.Duration) error {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	return wire.WriteFrame(c.conn, b, abi.MaxFrame)
+}
+
+// flush writes what is queued when the connection ends: the answer to the request that
+// ended the daemon, for one.
+func (c *client) flush() {
+	for {
+		select {
+		case b := <-c.out:
+			if c.writeFrame(b, flushTimeout) != nil {
+				return // it is gone, or does not read
+			}
+		default:
+			return
 		}
 	}
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"sync"
@@ -51,6 +52,7 @@ type Kernel struct {
 	bootTook time.Duration
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
+	endBoot  context.CancelCauseFunc
 
 	lock       *home.Lock
 	store      storage.Engine
@@ -85,6 +87,10 @@ type refusal struct {
 // ready is called when clients are served; it may be nil.
 func Run(ctx context.Context, o Options, ready func(*Kernel)) error {
 	k, err := Boot(ctx, o)
+	if errors.Is(err, errStopped) || err != nil && ctx.Err() != nil {
+		slog.Info("Stopped while booting")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -100,12 +106,16 @@ func Run(ctx context.Context, o Options, ready func(*Kernel)) error {
 	return k.Shutdown(reason)
 }
 
-// requestShutdown makes Run return. It works during boot too: the wish is kept.
+// errStopped says that a client asked a daemon to stop that was still booting.
+var errStopped = errors.New("stopped while booting")
+
+// requestShutdown makes Run return. A boot is given up.
 func (k *Kernel) requestShutdown(reason string) {
 	select {
 	case k.stop <- reason:
 	default: // one is waiting already
 	}
+	k.endBoot(errStopped)
 }
 
 func (o *Options) setDefaults() {

@@ -54,6 +54,9 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 		refused = append(refused, refusal{r.Manifest.ID(), r.Manifest.Package.Version.String(), r.Manifest.Dir, r.Reason})
 	}
 	refused = append(refused, k.loadOrdered(ctx, plan.Order)...)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	for _, r := range refused {
 		slog.Warn("Capsule not loaded", "capsule", r.name, "dir", r.dir, "reason", r.reason)
 	}
@@ -82,6 +85,10 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 			continue
 		}
 		g.Go(func() error {
+			if ctx.Err() != nil { // compiling cannot be interrupted
+				results[i] = result{err: context.Cause(ctx)}
+				return nil
+			}
 			c, err := k.loadOne(ctx, m)
 			results[i] = result{c, err}
 			return nil

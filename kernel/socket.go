@@ -26,7 +26,8 @@ type server struct {
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
-	pending int // connections in the handshake
+	pending map[*net.UnixConn]struct{} // connections in the handshake
+	retired bool                       // nobody is admitted any more
 	wg      sync.WaitGroup
 	left    chan struct{} // signalled when a client leaves
 }
@@ -48,7 +49,7 @@ func listen(path string) (*net.UnixListener, error) {
 }
 
 func newServer(k *Kernel, ln *net.UnixListener, token home.Token) *server {
-	return &server{k: k, ln: ln, token: token, clients: make(map[*client]struct{}), left: make(chan struct{}, 1)}
+	return &server{k: k, ln: ln, token: token, clients: make(map[*client]struct{}), pending: make(map[*net.UnixConn]struct{}), left: make(chan struct{}, 1)}
 }
 
 // serve accepts clients until the listener is closed.
@@ -67,42 +68,57 @@ func (s *server) serve(ctx context.Context) {
 				return
 			}
 		}
-		if !s.admit() {
-			slog.Warn("Too many clients", "limit", MaxClients)
+		if !s.admit(conn) {
 			_ = conn.Close() // it has not been spoken to
 			continue
 		}
-		s.wg.Go(func() { s.handle(ctx, conn) })
+		s.wg.Go(func() { s.handle(conn) })
 	}
 }
 
-func (s *server) admit() bool {
+func (s *server) admit(conn *net.UnixConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.clients)+s.pending >= MaxClients {
+	if s.retired {
 		return false
 	}
-	s.pending++
+	if len(s.clients)+len(s.pending) >= MaxClients {
+		slog.Warn("Too many clients", "limit", MaxClients)
+		return false
+	}
+	s.pending[conn] = struct{}{}
 	return true
 }
 
-func (s *server) handle(ctx context.Context, conn *net.UnixConn) {
+// retire stops admitting clients if there is none, and tells whether it did. A client that
+// comes later is turned away before it has said anything, and knows to start a new daemon.
+func (s *server) retire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = s.retired || len(s.clients)+len(s.pending) == 0
+	return s.retired
+}
+
+func (s *server) handle(conn *net.UnixConn) {
 	defer conn.Close()
 	c, err := s.greet(conn)
 	s.mu.Lock()
-	s.pending--
+	delete(s.pending, conn)
 	if err == nil {
 		s.clients[c] = struct{}{}
+		if s.retired { // close did not see it
+			c.finish()
+		}
 	}
 	s.mu.Unlock()
 	if err != nil {
 		slog.Info("A client was turned away", "error", err)
-		return
+	} else {
+		c.run()
+		s.mu.Lock()
+		delete(s.clients, c)
+		s.mu.Unlock()
 	}
-	c.run(ctx)
-	s.mu.Lock()
-	delete(s.clients, c)
-	s.mu.Unlock()
 	select {
 	case s.left <- struct{}{}:
 	default: // a signal is waiting already
@@ -133,14 +149,30 @@ func (s *server) count() int {
 	return len(s.clients)
 }
 
+// closeGrace is how long clients may take to get their last answers.
+const closeGrace = time.Second
+
 // close stops accepting, ends all clients and waits for them.
 func (s *server) close() error {
 	err := s.ln.Close()
 	s.mu.Lock()
+	s.retired = true
+	for conn := range s.pending {
+		_ = conn.Close() // it has not said who it is
+	}
 	for c := range s.clients {
-		c.end("daemon is shutting down")
+		c.finish()
 	}
 	s.mu.Unlock()
+	// One that waits for something (a full mailbox, the end of boot) is not waited for.
+	late := time.AfterFunc(closeGrace, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.clients {
+			c.end("daemon is shutting down")
+		}
+	})
+	defer late.Stop()
 	s.wg.Wait()
 	return err
 }

@@ -67,7 +67,7 @@ func Greet(conn net.Conn, version, token string) (*abi.HandshakeReply, error) {
 	raw, err := ReadFrame(conn, abi.MaxHandshake)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w without a reason: see the daemon's log", ErrRefused)
+			err = fmt.Errorf("%w without a reason: see the daemon's log (%w)", ErrRefused, err)
 		}
 		return nil, fmt.Errorf("handshake: %w", err)
 	}

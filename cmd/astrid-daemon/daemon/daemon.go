@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,9 +98,28 @@ func run(ctx context.Context, workspace string, ephemeral, verbose bool) error {
 	for _, n := range cfg.Notices {
 		slog.Warn("Configuration", "notice", n.String())
 	}
-	err = kernel.Run(ctx, kernel.Options{Home: h, Workspace: workspace, Config: cfg, Ephemeral: ephemeral, Version: Version}, nil)
+	idle, err := idleTimeout()
+	if err != nil {
+		return err
+	}
+	err = kernel.Run(ctx, kernel.Options{Home: h, Workspace: workspace, Config: cfg, Ephemeral: ephemeral, Version: Version, IdleTimeout: idle}, nil)
 	if err != nil {
 		slog.Error("The daemon ended with an error", "error", err)
 	}
 	return err
+}
+
+// idleTimeout reads $ASTRID_IDLE_TIMEOUT_SECS, how long an ephemeral daemon stays without
+// clients; 0 leaves it to the kernel.
+func idleTimeout() (time.Duration, error) {
+	const name = "ASTRID_IDLE_TIMEOUT_SECS"
+	v := os.Getenv(name)
+	if v == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(v, 10, 31)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%s is %q: it must be a number of seconds from 1", name, v)
+	}
+	return time.Duration(n) * time.Second, nil
 }

@@ -61,7 +61,7 @@ func newStatus(sys System) *cobra.Command {
 		Short: "Show the daemon, its capsules, and why any of them is not running",
 		Long: `Show the daemon and its capsules.
 
-Exit codes: 0 all is well, 3 the daemon is not running, 6 some capsule is not running.`,
+Exit codes: 0 all is well, 3 the daemon is not running, 6 some capsule is not running or still starting.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := sys.openHome()
@@ -97,6 +97,9 @@ Exit codes: 0 all is well, 3 the daemon is not running, 6 some capsule is not ru
 			} else {
 				printStatus(sys, st)
 			}
+			if st.BootMs == 0 {
+				return &exitError{code: ExitDegraded}
+			}
 			for _, c := range st.Capsules {
 				if c.State != "ready" {
 					return &exitError{code: ExitDegraded}
@@ -126,7 +129,11 @@ func printStatus(sys System, st *abi.DaemonStatus) {
 	if st.Ephemeral {
 		kind = "leaves with its last client"
 	}
-	fmt.Fprintf(sys.Stdout, "running (PID %d, up %s, %s)\n", st.PID, (time.Duration(st.UptimeSecs) * time.Second).String(), kind)
+	state := "running"
+	if st.BootMs == 0 { // it is set when all capsules are loaded
+		state = "starting"
+	}
+	fmt.Fprintf(sys.Stdout, "%s (PID %d, up %s, %s)\n", state, st.PID, (time.Duration(st.UptimeSecs) * time.Second).String(), kind)
 	fmt.Fprintf(sys.Stdout, "  version    %s\n  workspace  %s\n  clients    %d\n  booted in  %d ms\n", st.Version, printable(st.Workspace), st.ConnectedClients, st.BootMs)
 	fmt.Fprintf(sys.Stdout, "  messages   %d published, %d delivered, %d refused by full queues\n", st.Bus.Published, st.Bus.Delivered, st.Bus.QueueFull)
 	fmt.Fprintf(sys.Stdout, "  capsules   %d of %d ready\n", len(st.LoadedCapsules), len(st.Capsules))

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +23,9 @@ import (
 var (
 	// ErrNoDaemon says that no daemon serves the home.
 	ErrNoDaemon = errors.New("the daemon is not running")
+	// ErrTurnedAway says that the daemon ended the connection before it said anything: it
+	// is about to leave, or has too many clients.
+	ErrTurnedAway = errors.New("the daemon took no new client")
 	// ErrClosed says that the daemon ended the connection.
 	ErrClosed = errors.New("the daemon closed the connection")
 )
@@ -49,13 +54,36 @@ func Dial(ctx context.Context, h home.Home, version string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, err := readToken(h)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		c, err := greet(ctx, path, version, token)
+		if err == nil {
+			return c, nil
+		}
+		// A daemon that has just replaced a killed one has a new token.
+		now, terr := readToken(h)
+		if !errors.Is(err, wire.ErrRefused) || terr != nil || now.Equal(token) {
+			return nil, err
+		}
+		token = now
+	}
+}
+
+func readToken(h home.Home) (home.Token, error) {
 	token, err := home.ReadToken(h.TokenFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoDaemon
+		return token, ErrNoDaemon
 	}
 	if err != nil {
-		return nil, fmt.Errorf("session token: %w", err)
+		return token, fmt.Errorf("session token: %w", err)
 	}
+	return token, nil
+}
+
+func greet(ctx context.Context, path, version string, token home.Token) (*Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
@@ -64,6 +92,9 @@ func Dial(ctx context.Context, h home.Home, version string) (*Conn, error) {
 	}
 	if _, err := wire.Greet(conn, version, token.Hex()); err != nil {
 		_ = conn.Close()
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+			err = fmt.Errorf("%w (%w)", ErrTurnedAway, err)
+		}
 		return nil, err
 	}
 	c := &Conn{conn: conn, ack: make(chan abi.ClientAck, 1), in: make(chan abi.Message, 256), done: make(chan struct{})}

@@ -40,15 +40,64 @@ func (e *BootError) Error() string {
 	return fmt.Sprintf("the daemon did not start: %s (its log is in %s)", e.Reason, e.Log)
 }
 
-// Ensure connects to the daemon of a home, and starts one if there is none. Any number of
-// clients may do so at one time: one of the daemons wins, all clients connect to it.
-func Ensure(ctx context.Context, o StartOptions) (*Conn, bool, error) {
-	c, err := Dial(ctx, o.Home, o.Version)
-	if err == nil || !errors.Is(err, ErrNoDaemon) {
-		return c, false, err
+// Ensure connects to the daemon of a home when it is ready, and starts one if there is none.
+// started tells that it is ours. Any number of clients may do so at one time: one of the
+// daemons wins, all clients connect to it. A daemon that is about to leave is waited for.
+func Ensure(ctx context.Context, o StartOptions) (c *Conn, started bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, &BootError{Reason: fmt.Sprintf("it was not ready within %s", startTimeout), Log: o.Home.LogDir()})
+	defer cancel()
+	if o.Slow <= 0 {
+		o.Slow = 1500 * time.Millisecond
 	}
-	c, err = start(ctx, o)
-	return c, true, err
+	if o.Notice != nil {
+		slow := time.AfterFunc(o.Slow, func() { o.Notice("starting the daemon; the first start compiles all capsules") })
+		defer slow.Stop()
+	}
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	var b *boot
+	defer func() { b.forget() }()
+	for {
+		c, err := connect(ctx, o)
+		if err == nil {
+			return c, b.running(), nil
+		}
+		if !errors.Is(err, ErrNoDaemon) && !errors.Is(err, ErrTurnedAway) && !errors.Is(err, ErrClosed) {
+			return nil, false, err
+		}
+		if b, err = b.step(o); err != nil {
+			return nil, false, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		case <-poll.C:
+		}
+	}
+}
+
+// connect dials and waits until the daemon has loaded its capsules.
+func connect(ctx context.Context, o StartOptions) (*Conn, error) {
+	c, err := Dial(ctx, o.Home, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	// The daemon removes the file before it listens, so that it is the one of this daemon.
+	for !o.Home.Ready() {
+		select {
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-c.done:
+			err = c.Err()
+		case <-tick.C:
+			continue
+		}
+		_ = c.Close() // the reason is known
+		return nil, err
+	}
+	return c, nil
 }
 
 // Binary finds a companion of the running program: beside it, or on PATH.
@@ -66,7 +115,46 @@ func Binary(name string) (string, error) {
 	return path, nil
 }
 
-func start(ctx context.Context, o StartOptions) (*Conn, error) {
+// boot is a daemon that this process started; nil: none yet.
+type boot struct {
+	said   *os.File   // what it says before its log is open
+	exited chan error // yields once, when it ends
+	ended  bool
+}
+
+// step starts a daemon when nobody holds the lock, and tells why the one it started ended.
+func (b *boot) step(o StartOptions) (*boot, error) {
+	if b.running() {
+		select {
+		case err := <-b.exited:
+			b.ended = true
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != ExitAlreadyRunning {
+				return b, &BootError{Reason: lastWords(b.said, err), Log: o.Home.LogDir()}
+			}
+		default:
+		}
+		return b, nil
+	}
+	// Another client's daemon that boots, or one that is about to be gone, holds the lock.
+	if _, held, err := home.HolderOf(o.Home.LockFile()); err != nil || held {
+		return b, err
+	}
+	b.forget()
+	return spawn(o)
+}
+
+func (b *boot) running() bool { return b != nil && !b.ended }
+
+// forget drops the file of what the daemon said; it has its log by now.
+func (b *boot) forget() {
+	if b != nil {
+		_ = b.said.Close()
+		_ = os.Remove(b.said.Name())
+	}
+}
+
+func spawn(o StartOptions) (*boot, error) {
 	daemon, err := Binary("astrid-daemon")
 	if err != nil {
 		return nil, err
@@ -81,50 +169,17 @@ func start(ctx context.Context, o StartOptions) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the daemon: %w", err)
 	}
-	defer said.Close()
-	defer os.Remove(said.Name())
+	b := &boot{said: said, exited: make(chan error, 1)}
 	cmd := exec.Command(daemon, args...)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.Dir = o.Home.Root() // must not keep the workspace's file system busy
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
+		b.forget()
 		return nil, fmt.Errorf("start the daemon: %w", err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, &BootError{Reason: fmt.Sprintf("it was not ready within %s", startTimeout), Log: o.Home.LogDir()})
-	defer cancel()
-	if o.Slow <= 0 {
-		o.Slow = 1500 * time.Millisecond
-	}
-	slow := time.NewTimer(o.Slow)
-	defer slow.Stop()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-slow.C:
-			if o.Notice != nil {
-				o.Notice("starting the daemon; the first start compiles all capsules")
-			}
-		case err := <-exited:
-			if cmd.ProcessState.ExitCode() != ExitAlreadyRunning {
-				return nil, &BootError{Reason: lastWords(said, err), Log: o.Home.LogDir()}
-			}
-			exited = nil // another client's daemon won: wait for that one
-		case <-poll.C:
-			c, err := Dial(ctx, o.Home, o.Version)
-			if err == nil {
-				return c, nil
-			}
-			if !errors.Is(err, ErrNoDaemon) {
-				return nil, err
-			}
-		}
-	}
+	go func() { b.exited <- cmd.Wait() }()
+	return b, nil
 }
 
 // lastWords returns what a daemon that ended had said.
