@@ -70,9 +70,38 @@ func firstRun(ctx context.Context, sys System, h home.Home) error {
 	if _, err := distro.LoadLock(p.DistroLock()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	// Of several first commands one installs, the others wait for it.
+	release, err := waitLock(ctx, filepath.Join(h.Run(), "first-run.lock"))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := distro.LoadLock(p.DistroLock()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	sys.notef("first run: installing the built-in distribution with the offline provider; `astrid init` chooses another")
 	o := &initOptions{sys: sys, distro: distros.Default, provider: "offline", yes: true}
 	return o.run(ctx, h)
+}
+
+// waitLock takes a lock as soon as it is free.
+func waitLock(ctx context.Context, path string) (release func(), err error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		l, err := home.AcquireLock(path)
+		if err == nil {
+			return func() { _ = l.Release() }, nil // the end of the process releases it too
+		}
+		if !errors.Is(err, home.ErrLocked) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
 }
 
 // capsulePrefix is what the names of stock capsules begin with; --provider leaves it out.
@@ -120,6 +149,9 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 		return err
 	}
 	if err := consent(p.Root(), manifests); err != nil {
+		return err
+	}
+	if err := compileAhead(ctx, o.sys, h, res.Installed); err != nil {
 		return err
 	}
 	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))

@@ -1,0 +1,64 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// Precompile fills the cache that a [Runtime] with the same CacheDir loads from, so that the first
+// boot after an installation is as quick as the others. compiled is told the index of each
+// binary that is done, one at a time; it may be nil. What cannot be compiled does not keep
+// the others from being compiled.
+func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compiled func(i int)) error {
+	if err := checkCacheDir(cacheDir); err != nil {
+		return err
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(cacheDir, "native"))
+	if err != nil {
+		return fmt.Errorf("compile cache: %w", err)
+	}
+	// The key of the cache is the module and the features: they must be those of NewRuntime.
+	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(abi.MaxMemoryPages).WithCompilationCache(cache))
+	r := &Runtime{rt: rt, cache: cache, opts: Options{CacheDir: cacheDir}}
+	var mu sync.Mutex
+	errs := make([]error, len(binaries))
+	var g errgroup.Group
+	g.SetLimit(2) // each takes a few hundred megabytes
+	for i, b := range binaries {
+		g.Go(func() error {
+			if errs[i] = r.precompile(ctx, b); errs[i] == nil && compiled != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				compiled(i)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // failures are per binary
+	return errors.Join(append(errs, r.Close(ctx))...)
+}
+
+func (r *Runtime) precompile(ctx context.Context, binary []byte) error {
+	if ctx.Err() != nil { // compiling cannot be interrupted
+		return context.Cause(ctx)
+	}
+	metered, err := r.metered(binary)
+	if err != nil {
+		return err
+	}
+	m, err := r.rt.CompileModule(ctx, metered)
+	if err != nil {
+		return fmt.Errorf("compile: %w", err)
+	}
+	return m.Close(ctx)
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// compileAhead compiles what was installed into the daemon's cache, so that nobody waits for it later.
+// A capsule that cannot be compiled is left to the daemon, which reports it with its status.
+func compileAhead(ctx context.Context, sys System, h home.Home, installed []store.Installed) error {
+	var binaries [][]byte
+	var names []string
+	for _, c := range installed {
+		if c.Manifest == nil || c.Manifest.Main() == nil {
+			continue
+		}
+		b, err := store.VerifyBinary(c.Dir, c.Manifest, c.Meta, h.BinDir())
+		if err != nil {
+			return fmt.Errorf("capsule %s: %w", c.Name, err)
+		}
+		binaries, names = append(binaries, b), append(names, c.Name)
+	}
+	done := 0
+	terminal := sys.IsTerminal(sys.Stderr)
+	if !terminal {
+		fmt.Fprintf(sys.Stderr, "compiling %d capsules\n", len(binaries))
+	}
+	err := wasm.Precompile(ctx, h.CacheDir(), binaries, func(i int) {
+		done++
+		if terminal {
+			fmt.Fprintf(sys.Stderr, "\r\x1b[Kcompiled %d of %d: %s", done, len(binaries), names[i])
+		}
+	})
+	if terminal {
+		fmt.Fprint(sys.Stderr, "\r\x1b[K")
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		sys.notef("not everything could be compiled ahead: %v", err)
+	}
+	return nil
+}
