@@ -100,7 +100,7 @@ type DaemonStatus struct {
 type CapsuleStatus struct {
 	Name        string `json:"name"`
 	Version     string `json:"version,omitempty"`
-	State       string `json:"state"` // ready, failed, refused, stopped
+	State       string `json:"state"` // loading, ready, failed, refused, disabled, stopped
 	Reason      string `json:"reason,omitempty"`
 	Dir         string `json:"dir,omitempty"`
 	Queued      int    `json:"queued"`

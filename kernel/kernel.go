@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -81,7 +82,10 @@ type Kernel struct {
 // refusal is a capsule that was found but not loaded.
 type refusal struct {
 	name, version, dir, reason string
+	state                      string // "": refused
 }
+
+func (r refusal) status() string { return cmp.Or(r.state, "refused") }
 
 // Run boots a daemon, serves until ctx is done or a client asks it to stop, and shuts down.
 // ready is called when clients are served; it may be nil.

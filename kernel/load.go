@@ -45,13 +45,20 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 			slog.Warn("Capsule manifest", "capsule", m.ID(), "warning", w)
 		}
 	}
-	plan := capsule.Resolve(found.Manifests)
-	var refused []refusal
+	if err := k.settleRemovals(ctx, p, st); err != nil {
+		return err
+	}
+	manifests, refused, err := switchedOff(p, found.Manifests)
+	if err != nil {
+		return err
+	}
+	plan := capsule.Resolve(manifests)
+	k.unloadOthers(ctx, plan, found.Problems)
 	for _, problem := range found.Problems {
 		refused = append(refused, refusal{name: filepath.Base(problem.Dir), dir: problem.Dir, reason: problem.Err.Error()})
 	}
 	for _, r := range plan.Refused {
-		refused = append(refused, refusal{r.Manifest.ID(), r.Manifest.Package.Version.String(), r.Manifest.Dir, r.Reason})
+		refused = append(refused, refusal{name: r.Manifest.ID(), version: r.Manifest.Package.Version.String(), dir: r.Manifest.Dir, reason: r.Reason})
 	}
 	refused = append(refused, k.loadOrdered(ctx, plan.Order)...)
 	if ctx.Err() != nil {
@@ -111,7 +118,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 		}
 		if err != nil {
 			failed[m.ID()] = true
-			refused = append(refused, refusal{m.ID(), m.Package.Version.String(), m.Dir, err.Error()})
+			refused = append(refused, refusal{name: m.ID(), version: m.Package.Version.String(), dir: m.Dir, reason: err.Error()})
 		}
 	}
 	return refused
@@ -120,6 +127,9 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 // enter makes a capsule the one of its name and starts it. The one it replaces ends the
 // calls it has begun; what is sent meanwhile waits in the new one's mailbox.
 func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
+	if err := k.runLifecycle(ctx, c); err != nil {
+		return errors.Join(err, c.Stop(ctx))
+	}
 	old, err := k.registry.Replace(c)
 	if err != nil {
 		return errors.Join(err, c.Stop(ctx))
@@ -260,7 +270,7 @@ func (k *Kernel) capsuleStatus() []abi.CapsuleStatus {
 	var out []abi.CapsuleStatus
 	k.mu.Lock()
 	for _, r := range k.refused {
-		out = append(out, abi.CapsuleStatus{Name: r.name, Version: r.version, Dir: r.dir, State: "refused", Reason: r.reason})
+		out = append(out, abi.CapsuleStatus{Name: r.name, Version: r.version, Dir: r.dir, State: r.status(), Reason: r.reason})
 	}
 	k.mu.Unlock()
 	for _, c := range k.registry.List() {

@@ -101,7 +101,7 @@ Exit codes: 0 all is well, 3 the daemon is not running, 6 some capsule is not ru
 				return &exitError{code: ExitDegraded}
 			}
 			for _, c := range st.Capsules {
-				if c.State != "ready" {
+				if c.State != "ready" && c.State != "disabled" {
 					return &exitError{code: ExitDegraded}
 				}
 			}
@@ -152,7 +152,7 @@ func printStatus(sys System, st *abi.DaemonStatus) {
 // degraded tells on standard error which capsules did not start.
 func degraded(st *abi.DaemonStatus, sys System) error {
 	for _, c := range st.Capsules {
-		if c.State != "ready" {
+		if c.State != "ready" && c.State != "disabled" {
 			sys.notef("capsule %s is %s: %s", printable(c.Name), c.State, strings.ReplaceAll(printable(c.Reason), "\n", "; "))
 		}
 	}
