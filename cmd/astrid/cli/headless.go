@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 )
@@ -69,10 +71,14 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	}); err != nil {
 		return err
 	}
-	t := &turn{sys: o.sys, session: id, yes: o.yes, started: time.Now()}
+	t := &turn{sys: o.sys, id: uuid.NewString(), session: id, yes: o.yes, started: time.Now()}
 	out := newOutput(o.format, o.sys)
 	out.begin(t)
-	if err := conn.Publish(ctx, abi.TopicUserPrompt, id, workspace, abi.UserInput{Text: prompt, SessionID: id}); err != nil {
+	own, err := json.Marshal(abi.InputContext{TurnID: t.id})
+	if err != nil {
+		return err
+	}
+	if err := conn.Publish(ctx, abi.TopicUserPrompt, id, workspace, abi.UserInput{Text: prompt, SessionID: id, Context: own}); err != nil {
 		return fmt.Errorf("the prompt was not taken: %w", err)
 	}
 	err = t.follow(ctx, conn, out)
@@ -85,10 +91,12 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 // turn is the state of one running turn as the client sees it.
 type turn struct {
 	sys       System
+	id        string // other turns of the session are somebody else's
 	session   string
 	yes       bool
 	started   time.Time
 	calls     []*toolCall
+	stored    bool // the prompt is in the session's history
 	completed *abi.TurnCompleted
 	waiting   []abi.ApprovalRequired // what nobody has approved
 	final     string
@@ -116,7 +124,7 @@ func (t *turn) follow(ctx context.Context, conn *client.Conn, out output) error 
 			return fail(ExitSilence, "nothing was heard from the daemon for %s", silence)
 		case m, ok := <-conn.Messages():
 			if !ok {
-				return fail(ExitNoDaemon, "the connection was lost before the answer was complete: %w", conn.Err())
+				return t.lost(conn.Err())
 			}
 			timer.Reset(silence)
 			done, err := t.handle(ctx, conn, m, out)
@@ -130,11 +138,19 @@ func (t *turn) follow(ctx context.Context, conn *client.Conn, out output) error 
 	}
 }
 
+// lost explains what is left of a turn whose daemon went away.
+func (t *turn) lost(err error) error {
+	if t.stored {
+		return fail(ExitNoDaemon, "the connection was lost before the answer was complete: %w; the prompt is kept, go on with --session %s", err, t.session)
+	}
+	return fail(ExitNoDaemon, "the connection was lost before the prompt was stored: %w; send it again", err)
+}
+
 // cancel tells the agent that nobody waits any more.
 func (t *turn) cancel(conn *client.Conn) {
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
 	defer stop()
-	c, err := json.Marshal(abi.InputContext{Action: abi.ActionCancelTurn})
+	c, err := json.Marshal(abi.InputContext{Action: abi.ActionCancelTurn, TurnID: t.id})
 	if err == nil {
 		err = conn.Publish(ctx, abi.TopicUserPrompt, t.session, "", abi.UserInput{SessionID: t.session, Context: c})
 	}
@@ -167,7 +183,16 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 	if custom.Type == abi.TagCustom {
 		payload = custom.Data
 	}
+	var of struct {
+		TurnID string `json:"turn_id"`
+	}
+	if json.Unmarshal(payload, &of) == nil && of.TurnID != "" && of.TurnID != t.id {
+		return false, nil
+	}
 	switch m.Topic {
+	case abi.TopicTurnStarted:
+		t.stored = true // from here on it survives the daemon
+		return false, nil
 	case abi.TopicAgentDelta:
 		return false, decodeInto(payload, m.Topic, out.delta)
 	case abi.TopicAgentReasoning:
