@@ -1,6 +1,9 @@
 package abi
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ProtocolVersion of the socket handshake.
 const ProtocolVersion = 1
@@ -119,3 +122,107 @@ type BusStatus struct {
 	QueueFull     uint64 `json:"queue_full"`
 	Subscriptions int    `json:"subscriptions"`
 }
+
+// Methods of a [KernelRequest] about what sessions changed. Each acts on the overlays of the
+// client's principal and answers Success with the record named here.
+const (
+	MethodListOverlays   = "ListOverlays"   // params [OverlayQuery], answers a list of [OverlayInfo], the last used first
+	MethodOverlayChanges = "OverlayChanges" // params [OverlaySelector], answers [OverlayChanges]
+	MethodOverlayDiff    = "OverlayDiff"    // params [OverlaySelector], answers [OverlayDiff]
+	MethodCommitOverlay  = "CommitOverlay"  // params [OverlayCommit], answers [OverlayOutcome]
+	MethodDiscardOverlay = "DiscardOverlay" // params [OverlaySelector], answers [OverlayOutcome]
+)
+
+// OverlayQuery selects sessions whose overlay has changes.
+type OverlayQuery struct {
+	// Directory selects the sessions that work in it or in a directory above it; "" means all.
+	Directory string `json:"directory,omitempty"`
+	// Session selects one, even when it changed nothing.
+	Session string `json:"session,omitempty"`
+}
+
+// OverlayInfo describes what one session has changed and not committed.
+type OverlayInfo struct {
+	Session   string    `json:"session"`
+	Workspace string    `json:"workspace"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UsedAt    time.Time `json:"used_at,omitzero"` // of the last message that a client sent to it
+	Changes   int       `json:"changes"`
+	Problem   string    `json:"problem,omitempty"` // why the overlay cannot be opened
+}
+
+// OverlaySelector names changes of a session.
+type OverlaySelector struct {
+	Session string `json:"session"`
+	// Paths relative to the workspace, each with everything below it; none means all.
+	Paths []string `json:"paths,omitempty"`
+	// After is where a long list goes on: the last path of the page before.
+	After string `json:"after,omitempty"`
+	// Offset is where a long diff goes on, in bytes.
+	Offset int `json:"offset,omitempty"`
+}
+
+// OverlayChange is one changed path. A rename is a deletion and an addition; a directory
+// that came or went with what is in it is not listed.
+type OverlayChange struct {
+	Path    string `json:"path"` // relative to the workspace, slash separated
+	Op      string `json:"op"`   // added, modified, deleted
+	OldKind string `json:"old_kind,omitempty"`
+	NewKind string `json:"new_kind,omitempty"` // file, directory, symlink, special
+	OldMode string `json:"old_mode,omitempty"` // permission bits, octal
+	NewMode string `json:"new_mode,omitempty"`
+	OldSize int64  `json:"old_size"` // bytes
+	NewSize int64  `json:"new_size"`
+	// Conflict says what happened to the path in the workspace meanwhile; "" for nothing.
+	Conflict string `json:"conflict,omitempty"`
+}
+
+// OverlayChanges is a page of a session's changes, sorted by path.
+type OverlayChanges struct {
+	Total   int             `json:"total"` // of all pages
+	Changes []OverlayChange `json:"changes"`
+	More    bool            `json:"more,omitempty"` // ask again with After
+}
+
+// OverlayDiff is a piece of a unified diff in git's dialect. Pieces with one Sum are of one text.
+type OverlayDiff struct {
+	Text  []byte `json:"text"`
+	Total int    `json:"total"` // bytes of the whole text
+	Sum   string `json:"sum"`
+}
+
+// How a commit treats paths that changed in the workspace since the session covered them.
+const (
+	ConflictRefuse = "refuse" // commit nothing
+	ConflictOurs   = "ours"   // the session's version overwrites the workspace's
+	ConflictTheirs = "theirs" // the workspace's version stays, the session's is forgotten
+)
+
+// OverlayCommit asks for a commit.
+type OverlayCommit struct {
+	Session    string   `json:"session"`
+	Paths      []string `json:"paths,omitempty"` // as in [OverlaySelector]
+	OnConflict string   `json:"on_conflict,omitempty"`
+	DryRun     bool     `json:"dry_run,omitempty"`
+}
+
+// OverlayOutcome is what a commit or discard did. Lists are cut after [MaxOverlayPage]
+// entries; the numbers are not.
+type OverlayOutcome struct {
+	// Done tells whether it happened; not after a dry run, or when conflicts stopped it.
+	Done bool `json:"done"`
+	// Count and Changes are what was committed, discarded or, in a dry run, would be.
+	Count   int             `json:"count"`
+	Changes []OverlayChange `json:"changes"`
+	// Conflicts that were decided, or that stopped the commit.
+	ConflictCount int             `json:"conflict_count"`
+	Conflicts     []OverlayChange `json:"conflicts"`
+	// Skipped changes stay with the session, because they are nothing that a commit can take over.
+	SkippedCount int             `json:"skipped_count"`
+	Skipped      []OverlayChange `json:"skipped"`
+	Remaining    int             `json:"remaining"` // changes that the session has still
+	AuditID      string          `json:"audit_id,omitempty"`
+}
+
+// MaxOverlayPage is the largest number of changes in one answer.
+const MaxOverlayPage = 4096
