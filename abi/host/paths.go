@@ -29,31 +29,30 @@ func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (loc
 		return location{}, abi.Errorf(abi.CodeInvalid, "path %q is not valid UTF-8 without NUL", raw)
 	}
 	name := string(raw)
-	var (
-		loc  location
-		root vfs.Vfs
-		err  error
-	)
-	switch {
-	case strings.HasPrefix(name, "home://"):
-		loc.scheme, name = "home", name[len("home://"):]
-		root, err = h.svc.Files.Home(ctx, f.call.Principal)
-	case name == "/tmp" || strings.HasPrefix(name, "/tmp/"):
-		loc.scheme, name = "tmp", name[len("/tmp"):]
-		root, err = h.svc.Files.Tmp(ctx, f.call.Principal)
+	loc := location{scheme: "cwd"}
+	var err error
+	switch rest, home := strings.CutPrefix(name, "home://"); {
+	case home:
+		loc.scheme, name = "home", rest
+		loc.fs, err = h.svc.Files.Home(ctx, f.call.Principal)
 	default:
-		loc.scheme, name = "cwd", strings.TrimPrefix(name, "cwd://")
-		root, err = h.svc.Files.Workspace(ctx, f.call.Principal, f.call.Session)
+		name = strings.TrimPrefix(name, "cwd://")
+		if loc.fs, err = h.svc.Files.Workspace(ctx, f.call.Principal, f.call.Session); err != nil {
+			break
+		}
+		// An absolute path that lies in the workspace means that file: models use such paths
+		// because the user does. Any other leading slash is dropped, as the contract says.
+		if rest, ok := strings.CutPrefix(name, loc.fs.Root()); ok && (rest == "" || rest[0] == '/') {
+			name = rest
+		} else if rest, ok := strings.CutPrefix(string(raw), "/tmp"); ok && (rest == "" || rest[0] == '/') {
+			loc.scheme, name = "tmp", rest
+			loc.fs, err = h.svc.Files.Tmp(ctx, f.call.Principal)
+		}
 	}
 	if err != nil {
 		return location{}, err
 	}
-	loc.fs = root
-	// An absolute path that lies in the workspace means that file: models use such paths
-	// because the user does. Any other leading slash is dropped, as the contract says.
-	if loc.scheme == "cwd" && (name == root.Root() || strings.HasPrefix(name, root.Root()+"/")) {
-		name = strings.TrimPrefix(name, root.Root())
-	}
+	root := loc.fs
 	name = strings.TrimLeft(name, "/")
 	if name == "" {
 		name = "."

@@ -1,0 +1,245 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/ipc"
+)
+
+// TestEnvelope: who a message comes from is the kernel's word, whatever the guest writes.
+func TestEnvelope(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.call = &Call{Principal: "alice", Session: "s9", Chain: []string{"react"}, Message: &ipc.Message{Hops: 4}}
+	g.want("", abi.IpcPublish, "t.v1.a", `{"principal":"root","session":"s1","source_id":"kernel","source":"kernel","topic":"astrid.v1.x","seq":1}`)
+	m := r.sent[0]
+	if m.Principal != "alice" || m.Session != "s9" || m.Source != "guest" || m.SourceID != "uuid-guest" || m.Topic != "t.v1.a" ||
+		len(m.Chain) != 1 || m.Chain[0] != "react" || m.Hops != 4 {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestTopics(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := everythingGrants()
+	g.IPCPublish = append(g.IPCPublish, "*.*.*", "astrid.v1.*", "astrid.v1.approval.response.*")
+	gu := r.guest(newCapsule(g))
+	for topic, code := range map[string]abi.Code{
+		"astrid.v1.capsules_loaded":        abi.CodeDenied, // whatever the manifest says
+		"astrid.v1.approval.response.abcd": abi.CodeDenied,
+		"t.v2.other.deep":                  abi.CodeDenied,
+		"":                                 abi.CodeInvalid,
+		"t..a":                             abi.CodeInvalid,
+		".t.v1":                            abi.CodeInvalid,
+		"t.v1.\xff":                        abi.CodeInvalid,
+		"a.b.c.d.e.f.g.h.i":                abi.CodeInvalid,
+	} {
+		gu.refused(code, "", abi.IpcPublish, topic, "{}")
+		if strings.HasPrefix(topic, "astrid") {
+			gu.refused(code, "", abi.TriggerHook, `{"hook":"`+topic+`","payload":{}}`)
+		}
+	}
+	gu.refused(abi.CodeInvalid, "", abi.IpcPublish, "t.v1.a", `{"a":`)
+	gu.refused(abi.CodeInvalid, "payload", abi.TriggerHook, `{"hook":"t.v1.a"}`)
+	gu.refused(abi.CodeInvalid, "", abi.TriggerHook, `null`)
+	if len(r.sent) != 0 {
+		t.Errorf("%d messages were sent", len(r.sent))
+	}
+}
+
+func TestPublishRate(t *testing.T) {
+	now := time.Unix(1000, 0)
+	r := newRig(t, rigOptions{now: func() time.Time { return now }})
+	g := r.guest(newCapsule(everythingGrants()))
+	big := `"` + strings.Repeat("x", abi.MaxPublish-2) + `"`
+	g.want("", abi.IpcPublish, "t.v1.a", big)
+	g.want("", abi.IpcPublish, "t.v1.a", big)
+	g.refused(abi.CodeLimit, "rate", abi.IpcPublish, "t.v1.a", "{}")
+	now = now.Add(time.Second)
+	g.want("", abi.IpcPublish, "t.v1.a", "{}")
+	// A refused message costs nothing.
+	g.refused(abi.CodeDenied, "", abi.IpcPublish, "x.v1.a", big)
+	g.want("", abi.IpcPublish, "t.v1.a", big)
+}
+
+func TestSubscriptionLimit(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	for i := range abi.MaxSubscriptions {
+		g.want(strconv.Itoa(i+1), abi.IpcSubscribe, "t.v1.a")
+	}
+	g.refused(abi.CodeLimit, "128", abi.IpcSubscribe, "t.v1.a")
+	g.want("", abi.IpcUnsubscribe, "7")
+	g.refused(abi.CodeHandle, "7", abi.IpcUnsubscribe, "7")
+	g.want("129", abi.IpcSubscribe, "t.v1.a") // handles are not used twice
+	if n := r.bus.Stats().Subscriptions; n != abi.MaxSubscriptions {
+		t.Errorf("%d subscriptions on the bus", n)
+	}
+	g.inst.Close()
+	if n := r.bus.Stats().Subscriptions; n != 0 {
+		t.Errorf("%d subscriptions after the instance is gone", n)
+	}
+	g.refused(abi.CodeCanceled, "unloaded", abi.IpcSubscribe, "t.v1.a")
+}
+
+// TestForeignHandles: a handle is good in the instance and for the principal that it was opened for.
+func TestForeignHandles(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	c := newCapsule(everythingGrants())
+	a, b := r.guest(c), r.guest(c)
+	a.want("1", abi.IpcSubscribe, "t.v1.a")
+	for _, fn := range []abi.Function{abi.IpcPoll, abi.IpcUnsubscribe} {
+		b.refused(abi.CodeHandle, "", fn, "1")
+	}
+	b.refused(abi.CodeHandle, "", abi.IpcRecv, "1", "0")
+	a.call = &Call{Principal: "mallory"}
+	a.refused(abi.CodeHandle, "", abi.IpcPoll, "1")
+	a.refused(abi.CodeHandle, "", abi.IpcUnsubscribe, "1")
+	for _, h := range []string{"", "-1", "x", "18446744073709551616", "\xff", "1 "} {
+		a.refused(abi.CodeInvalid, "", abi.IpcPoll, h)
+	}
+	a.refused(abi.CodeHandle, "", abi.HTTPStreamRead, "1")
+}
+
+func poll(t *testing.T, b []byte) abi.PollEnvelope {
+	t.Helper()
+	var e abi.PollEnvelope
+	must(t, json.Unmarshal(b, &e))
+	return e
+}
+
+// TestPrincipalsApart: an instance that serves several principals shows each its own
+// messages, and those of nobody.
+func TestPrincipalsApart(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.want("1", abi.IpcSubscribe, "t.v1.*")
+	g.call = &Call{Principal: "alice"}
+	g.want("2", abi.IpcSubscribe, "t.v1.*")
+	for _, p := range []string{"default", "alice", ""} {
+		payload, err := ipc.Custom(p)
+		must(t, err)
+		must(t, r.bus.Publish(context.Background(), &ipc.Message{Topic: "t.v1.a", Principal: p, Payload: payload}))
+	}
+	out, aerr := g.do(abi.IpcPoll, "2")
+	if aerr != nil {
+		t.Fatal(aerr)
+	}
+	e := poll(t, out)
+	if len(e.Messages) != 2 || e.Messages[0].Principal != "alice" || e.Messages[1].Principal != "" {
+		t.Errorf("alice sees %s", out)
+	}
+}
+
+// TestBatches: a poll ends before its answer gets too big; what stays is not lost.
+func TestBatches(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.want("1", abi.IpcSubscribe, "t.v1.a")
+	payload, err := ipc.Custom(strings.Repeat("x", 4<<20))
+	must(t, err)
+	for range 3 {
+		must(t, r.bus.Publish(context.Background(), &ipc.Message{Topic: "t.v1.a", Principal: "default", Payload: payload}))
+	}
+	var got []int
+	for range 3 {
+		out, aerr := g.do(abi.IpcPoll, "1")
+		if aerr != nil {
+			t.Fatal(aerr)
+		}
+		e := poll(t, out)
+		got = append(got, len(e.Messages), int(e.Dropped))
+	}
+	if want := []int{2, 1, 1, 0, 0, 0}; !equal(got, want) {
+		t.Errorf("messages and more-to-come of each poll: %v, want %v", got, want)
+	}
+	// A full queue loses the oldest, and says how many.
+	small, err := ipc.Custom("x")
+	must(t, err)
+	for range abi.DefaultSubscription + 5 {
+		must(t, r.bus.Publish(context.Background(), &ipc.Message{Topic: "t.v1.a", Principal: "default", Payload: small}))
+	}
+	out, _ := g.do(abi.IpcPoll, "1")
+	if e := poll(t, out); e.Lagged != 5 || len(e.Messages) != abi.DefaultSubscription {
+		t.Errorf("lagged %d, %d messages", e.Lagged, len(e.Messages))
+	}
+}
+
+func equal(a, b []int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestRecv(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.want("1", abi.IpcSubscribe, "t.v1.a")
+	out, aerr := g.do(abi.IpcRecv, "1", "1")
+	if e := poll(t, out); aerr != nil || len(e.Messages) != 0 {
+		t.Errorf("timeout: %v %s", aerr, out)
+	}
+	for _, ms := range []string{"", "-1", "1.5", "x"} {
+		g.refused(abi.CodeInvalid, "milliseconds", abi.IpcRecv, "1", ms)
+	}
+	payload, err := ipc.Custom("hello")
+	must(t, err)
+	go func() {
+		if err := r.bus.Publish(context.Background(), &ipc.Message{Topic: "t.v1.a", Payload: payload}); err != nil {
+			t.Error(err)
+		}
+	}()
+	out, aerr = g.do(abi.IpcRecv, "1", "60000")
+	if aerr != nil || len(poll(t, out).Messages) != 1 {
+		t.Errorf("%v %s", aerr, out)
+	}
+	// The call's end wakes the guest with the reason.
+	ctx, cancel := context.WithCancelCause(context.Background())
+	why := errors.New("session is over")
+	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.Join(context.Canceled, why)) })
+	if _, aerr = g.doCtx(ctx, abi.IpcRecv, "1", "18446744073709551615"); aerr == nil || aerr.Code != abi.CodeCanceled || !strings.Contains(aerr.Message, why.Error()) {
+		t.Errorf("canceled: %v", aerr)
+	}
+	// So does the end of the instance.
+	time.AfterFunc(10*time.Millisecond, g.inst.Close)
+	if _, aerr = g.do(abi.IpcRecv, "1", "60000"); aerr == nil || aerr.Code != abi.CodeClosed {
+		t.Errorf("closed: %v", aerr)
+	}
+}
+
+// TestRunLoop: a run loop finds its interceptors as subscriptions that it cannot end.
+func TestRunLoop(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	c := newCapsule(Grants{})
+	c.Interceptors = []AutoSubscription{{"u.v1.a", "on_a"}, {"u.v1.*", "on_any"}}
+	g := r.guest(c)
+	inst, err := r.host.NewInstance(c, true)
+	must(t, err)
+	g.inst.Close()
+	g.inst = inst
+	g.want(`[{"handle_id":1,"action":"on_a","topic":"u.v1.a"},{"handle_id":2,"action":"on_any","topic":"u.v1.*"}]`, abi.GetInterceptorHandles)
+	g.refused(abi.CodeDenied, "runtime", abi.IpcUnsubscribe, "1")
+	inst.Close()
+	inst.Close()
+	c.Interceptors = make([]AutoSubscription, abi.MaxAutoSubscribe+1)
+	if _, err := r.host.NewInstance(c, true); err == nil {
+		t.Error("65 interceptors were accepted")
+	}
+	c.Interceptors = []AutoSubscription{{"u.v1.a", "a"}, {"bad..topic", "b"}}
+	if _, err := r.host.NewInstance(c, true); err == nil || r.bus.Stats().Subscriptions != 0 {
+		t.Errorf("%v, %d subscriptions left", err, r.bus.Stats().Subscriptions)
+	}
+}
