@@ -25,6 +25,9 @@ type CommitOptions struct {
 	Paths []string
 	// OnConflict decides about paths that changed in the workspace since the overlay covered them.
 	OnConflict Policy
+	// Before, if not nil, is told what is going to happen, before anything does; its error stops the commit and is returned. It
+	// is not called when conflicts stop the commit or nothing is left to do. It must not use the overlay, which is locked.
+	Before func(*CommitResult) error
 }
 
 // Conflict is a path that both sides changed.
@@ -71,13 +74,13 @@ func (v *OverlayVfs) Commit(o CommitOptions) (res *CommitResult, err error) {
 		return nil, err
 	}
 	err = v.changing("commit", ".", func(string) (err error) {
-		res, err = v.commit(sel, o.OnConflict)
+		res, err = v.commit(sel, o)
 		return err
 	})
 	return res, err
 }
 
-func (v *OverlayVfs) commit(sel selection, policy Policy) (*CommitResult, error) {
+func (v *OverlayVfs) commit(sel selection, o CommitOptions) (*CommitResult, error) {
 	all, err := v.changes(nil)
 	if err != nil {
 		return nil, err
@@ -96,7 +99,7 @@ func (v *OverlayVfs) commit(sel selection, policy Policy) (*CommitResult, error)
 		}
 		if reason != "" {
 			res.Conflicts = append(res.Conflicts, Conflict{c, reason})
-			if policy == Theirs {
+			if o.OnConflict == Theirs {
 				theirs = append(theirs, c.Path)
 				continue
 			}
@@ -107,11 +110,20 @@ func (v *OverlayVfs) commit(sel selection, policy Policy) (*CommitResult, error)
 		}
 		todo = append(todo, c)
 	}
-	if len(res.Conflicts) > 0 && policy == Refuse {
+	if len(res.Conflicts) > 0 && o.OnConflict == Refuse {
 		return nil, &ConflictError{res.Conflicts}
 	}
 	if len(theirs) > 0 {
 		todo = slices.DeleteFunc(todo, func(c Change) bool { return theirs.has(c.Path) })
+	}
+	if o.Before != nil && len(todo)+len(theirs) > 0 {
+		res.Committed = todo
+		if err := o.Before(res); err != nil {
+			return nil, err
+		}
+		res.Committed = nil
+	}
+	if len(theirs) > 0 {
 		if err := v.discard(theirs); err != nil {
 			return nil, err
 		}

@@ -268,3 +268,39 @@ func TestDiscardPart(t *testing.T) {
 		t.Error("another change was discarded")
 	}
 }
+
+// TestBefore: it sees what is going to happen while nothing has, and can stop it.
+func TestBefore(t *testing.T) {
+	stop := errors.New("stop")
+	for _, policy := range []Policy{Refuse, Ours, Theirs} {
+		v, lower := newOverlay(t, OverlayOptions{})
+		must(t, v.WriteFile("b", []byte("agent"), 0o644))
+		must(t, v.WriteFile("n", []byte("agent"), 0o644))
+		must(t, os.WriteFile(filepath.Join(lower, "b"), []byte("user"), 0o644))
+		before := treeOf(t, lower)
+		var seen *CommitResult
+		o := CommitOptions{OnConflict: policy, Before: func(r *CommitResult) error { seen = r; return stop }}
+		_, err := v.Commit(o)
+		if policy == Refuse {
+			if !errors.Is(err, ErrConflict) || seen != nil {
+				t.Errorf("refuse: %v %v", err, seen)
+			}
+			o.Paths, seen = []string{"n"}, nil
+			_, err = v.Commit(o)
+		}
+		want := map[Policy]int{Refuse: 1, Ours: 2, Theirs: 1}[policy]
+		if !errors.Is(err, stop) || seen == nil || len(seen.Committed) != want {
+			t.Errorf("policy %d: %v %+v, want %d changes", policy, err, seen, want)
+		}
+		if d := diffTrees(before, treeOf(t, lower)); d != "" {
+			t.Errorf("policy %d changed the workspace:\n%s", policy, d)
+		}
+		if data, _ := v.ReadFile("b", 0); string(data) != "agent" {
+			t.Errorf("policy %d changed the overlay: %q", policy, data)
+		}
+		seen = nil
+		if _, err := v.Commit(CommitOptions{Paths: []string{"d"}, Before: o.Before}); err != nil || seen != nil {
+			t.Errorf("nothing to commit: %v %v", err, seen)
+		}
+	}
+}
