@@ -37,7 +37,7 @@ func generate(ctx *sdk.Context, r *abi.LlmRequest, emit func(abi.StreamEvent) er
 	}
 	req := &http.Request{
 		Method:  "POST",
-		URL:     strings.TrimRight(env.Get("base_url"), "/") + "/v1/chat/completions",
+		URL:     endpoint(env.Get("base_url")),
 		Headers: map[string]string{"content-type": "application/json", "accept": "text/event-stream"},
 		Body:    body,
 	}
@@ -50,7 +50,14 @@ func generate(ctx *sdk.Context, r *abi.LlmRequest, emit func(abi.StreamEvent) er
 	}
 	// The end of the stream was read, or an error is being reported already.
 	defer s.Close()
-	return relay(s, emit)
+	return relay(s, r.RequestID, emit)
+}
+
+// endpoint is the address of the API. The setting comes without /v1, but many people give
+// it with it.
+func endpoint(base string) string {
+	base = strings.TrimRight(strings.TrimSpace(base), "/")
+	return strings.TrimSuffix(base, "/v1") + "/v1/chat/completions"
 }
 
 // open sends the request until the server takes it. Only what says "later" is tried

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -44,11 +45,19 @@ func number(key string, fallback uint64) uint64 {
 	return n
 }
 
-func handleRequest(ctx *sdk.Context, r abi.LlmRequest) error {
+func handleRequest(ctx *sdk.Context, raw json.RawMessage) error {
+	var r abi.LlmRequest
+	undecodable := json.Unmarshal(raw, &r)
+	if undecodable != nil && r.RequestID == "" {
+		return undecodable // nobody could be told
+	}
 	emit := func(e abi.StreamEvent) error {
 		return ipc.PublishTagged(abi.TopicStreamPrefix+providerID, abi.LlmStreamEvent{RequestID: r.RequestID, Event: e})
 	}
-	err := generate(ctx, &r, emit)
+	err := undecodable
+	if err == nil {
+		err = generate(ctx, &r, emit)
+	}
 	var gone *publishError
 	switch {
 	case err == nil:

@@ -56,7 +56,7 @@ type chatToolSpec struct {
 
 type chatPart struct {
 	Type     string        `json:"type"`
-	Text     string        `json:"text,omitempty"`
+	Text     *string       `json:"text,omitempty"`
 	ImageURL *chatImageURL `json:"image_url,omitempty"`
 }
 
@@ -89,7 +89,11 @@ func encode(r *abi.LlmRequest) ([]byte, error) {
 		}
 	}
 	for _, t := range r.Tools {
-		spec := chatToolSpec{Name: t.Name, Parameters: t.InputSchema}
+		spec := chatToolSpec{Name: t.Name}
+		var err error
+		if spec.Parameters, err = parameters(t.InputSchema); err != nil {
+			return nil, fmt.Errorf("tool %s: %w", t.Name, err)
+		}
 		if t.Description != nil {
 			spec.Description = *t.Description
 		}
@@ -104,6 +108,7 @@ func (q *chatRequest) add(m abi.ChatMessage) {
 	switch {
 	case c.Result != nil:
 		q.Messages = append(q.Messages, chatMessage{Role: abi.RoleTool, Content: c.Result.Content, ToolCallID: c.Result.CallID})
+	case c.Calls != nil && len(c.Calls) == 0: // the API takes no message without content
 	case c.Calls != nil:
 		var calls []chatCall
 		for _, call := range c.Calls {
@@ -122,7 +127,7 @@ func (q *chatRequest) add(m abi.ChatMessage) {
 				parts = append(parts, chatPart{Type: "image_url", ImageURL: &chatImageURL{URL: "data:" + p.MediaType + ";base64," + p.Data}})
 				continue
 			}
-			parts = append(parts, chatPart{Type: "text", Text: p.Text})
+			parts = append(parts, chatPart{Type: "text", Text: &p.Text})
 		}
 		q.Messages = append(q.Messages, chatMessage{Role: m.Role, Content: parts})
 	default:
@@ -137,4 +142,24 @@ func argumentText(raw json.RawMessage) string {
 		return s
 	}
 	return string(raw)
+}
+
+// parameters makes a tool's schema fit for the API: it wants the properties spelled out
+// even if there are none, and refuses words that are not of JSON Schema, such as the mark
+// of tools that change something.
+func parameters(schema json.RawMessage) (json.RawMessage, error) {
+	fields := map[string]json.RawMessage{"type": json.RawMessage(`"object"`)}
+	if len(schema) > 0 {
+		if err := json.Unmarshal(schema, &fields); err != nil {
+			return nil, fmt.Errorf("input_schema: %w", err)
+		}
+	}
+	if fields == nil { // it was null
+		fields = map[string]json.RawMessage{"type": json.RawMessage(`"object"`)}
+	}
+	delete(fields, "mutable")
+	if fields["properties"] == nil {
+		fields["properties"] = json.RawMessage("{}")
+	}
+	return json.Marshal(fields)
 }

@@ -43,13 +43,14 @@ type deltaCall struct {
 
 // relay reads server-sent events and emits what they say. It ends with nil at [DONE], or
 // at the end of a stream whose last choice had a finish reason (some servers omit [DONE]).
-func relay(r io.Reader, emit func(abi.StreamEvent) error) error {
-	d := &decoder{emit: emit, ids: make(map[int]string)}
+// requestID makes the ids of calls that come without one.
+func relay(r io.Reader, requestID string, emit func(abi.StreamEvent) error) error {
+	d := &decoder{emit: emit, requestID: requestID, ids: make(map[int]string)}
 	lines := &lineReader{r: r}
 	for {
 		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) || err != nil && d.finished {
+			break // a connection that breaks after the end has lost nothing but the usage
 		}
 		if err != nil {
 			return err
@@ -77,11 +78,13 @@ func relay(r io.Reader, emit func(abi.StreamEvent) error) error {
 
 // decoder turns chunks into stream events.
 type decoder struct {
-	emit     func(abi.StreamEvent) error
-	ids      map[int]string // call id by index
-	order    []int
-	finished bool // a finish reason has come
-	ended    bool // the calls were closed
+	emit      func(abi.StreamEvent) error
+	requestID string
+	ids       map[int]string // id of the newest call by index
+	order     []string       // ids of all calls
+	last      int            // index of the newest call
+	finished  bool           // a finish reason has come
+	ended     bool           // the calls were closed
 }
 
 func (d *decoder) send(e abi.StreamEvent) error {
@@ -127,7 +130,7 @@ func (d *decoder) take(data []byte) error {
 	}
 	if choice.FinishReason != "" {
 		d.finished = true
-		if choice.FinishReason == "length" && len(d.ids) > 0 {
+		if choice.FinishReason == "length" && len(d.order) > 0 {
 			return errors.New("the answer reached its length limit in the middle of a tool call: raise max_output_tokens")
 		}
 		return d.end()
@@ -136,24 +139,24 @@ func (d *decoder) take(data []byte) error {
 }
 
 // call takes a piece of a tool call. Calls are told apart by their index; a server that
-// sends none sends whole calls.
+// sends none sends whole calls, and one that sends the same for all gives them other ids.
 func (d *decoder) call(c deltaCall) error {
 	i := len(d.order)
 	if c.Index != nil {
 		i = *c.Index
 	} else if c.Function.Name == "" && i > 0 {
-		i = d.order[i-1]
+		i = d.last
 	}
 	id, known := d.ids[i]
-	if !known {
+	if !known || c.Function.Name != "" && c.ID != "" && c.ID != id {
 		if c.Function.Name == "" {
 			return fmt.Errorf("the server sent arguments of tool call %d before its name", i)
 		}
 		if id = c.ID; id == "" {
-			id = fmt.Sprintf("call_%d", i)
+			id = fmt.Sprintf("call_%.8s_%d", d.requestID, i)
 		}
-		d.ids[i] = id
-		d.order = append(d.order, i)
+		d.ids[i], d.last = id, i
+		d.order = append(d.order, id)
 		if err := d.send(abi.StreamEvent{ToolCallStart: &abi.ToolCallStart{ID: id, Name: c.Function.Name}}); err != nil {
 			return err
 		}
@@ -170,8 +173,8 @@ func (d *decoder) end() error {
 		return nil
 	}
 	d.ended = true
-	for _, i := range d.order {
-		if err := d.send(abi.StreamEvent{ToolCallEnd: &abi.ToolCallEnd{ID: d.ids[i]}}); err != nil {
+	for _, id := range d.order {
+		if err := d.send(abi.StreamEvent{ToolCallEnd: &abi.ToolCallEnd{ID: id}}); err != nil {
 			return err
 		}
 	}
@@ -202,7 +205,10 @@ func (l *lineReader) next() ([]byte, error) {
 				l.buf = nil
 				return line, nil
 			}
-			return nil, l.err
+			if !errors.Is(l.err, io.EOF) {
+				return nil, fmt.Errorf("the stream broke off: %w", l.err)
+			}
+			return nil, io.EOF
 		}
 		chunk := make([]byte, 32<<10)
 		n, err := l.r.Read(chunk)
