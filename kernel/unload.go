@@ -89,11 +89,13 @@ func (k *Kernel) settleRemovals(ctx context.Context, p home.Principal, st capsto
 		if err != nil && !errors.Is(err, capstore.ErrNotInstalled) {
 			return err
 		}
-		// A removal that was interrupted before the capsule went has not happened.
-		if err != nil || !r.Of(installed) {
-			if err := k.forgetCapsule(ctx, r); err != nil {
-				return fmt.Errorf("removed capsule %s: %w", r.Name, err)
-			}
+		// The capsule is still there: the removal is under way, or was interrupted and has not
+		// happened. The record stays, for it means nothing until the capsule goes.
+		if err == nil && r.Of(installed) {
+			continue
+		}
+		if err := k.forgetCapsule(ctx, r); err != nil {
+			return fmt.Errorf("removed capsule %s: %w", r.Name, err)
 		}
 		if err := state.DropRemoval(r.Name); err != nil {
 			return err

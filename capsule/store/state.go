@@ -31,7 +31,7 @@ const (
 // crash leaves grants behind for the next capsule of that name.
 type Removal struct {
 	Name string `json:"name"`
-	// InstalledAt identifies the installation: while it is still there, nothing was removed yet.
+	// InstalledAt identifies the installation: while it is still there, the record means nothing.
 	InstalledAt time.Time `json:"installed_at"`
 	RemovedAt   time.Time `json:"removed_at"`
 	Purge       bool      `json:"purge,omitempty"` // its stored data goes too
