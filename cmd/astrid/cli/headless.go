@@ -98,7 +98,7 @@ type turn struct {
 	calls     []*toolCall
 	stored    bool // the prompt is in the session's history
 	completed *abi.TurnCompleted
-	waiting   []abi.ApprovalRequired // what nobody has approved
+	waiting   []approvalNotice // what nobody has approved
 	final     string
 }
 
@@ -161,11 +161,17 @@ func (t *turn) cancel(conn *client.Conn) {
 
 // result is how the finished turn ends the command.
 func (t *turn) result() error {
-	if t.completed != nil && t.completed.Error != nil {
-		return fail(ExitTurn, "%s", t.completed.Error.Message)
-	}
+	failed := t.completed != nil && t.completed.Error != nil
 	if len(t.waiting) > 0 {
-		return fail(ExitApproval, "%d action(s) wait for approval: repeat with --yes, or answer them with astrid approvals", len(t.waiting))
+		// Whatever the turn says, the approval is what has to happen next.
+		if failed {
+			t.sys.notef("%s", printable(t.completed.Error.Message))
+		}
+		return fail(ExitApproval, "%d action(s) wait for approval: answer them with astrid approvals, or repeat with --yes; then go on with --session %s",
+			len(t.waiting), t.session)
+	}
+	if failed {
+		return fail(ExitTurn, "%s", printable(t.completed.Error.Message))
 	}
 	return nil
 }
@@ -217,7 +223,7 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 			return nil
 		})
 	case abi.TopicApproval:
-		return false, decodeInto(payload, m.Topic, func(a abi.ApprovalRequired) error { return t.approve(ctx, conn, a) })
+		return false, decodeInto(payload, m.Topic, func(a approvalNotice) error { return t.approve(ctx, conn, a) })
 	case abi.TopicAgentResponse:
 		err := decodeInto(payload, m.Topic, func(r abi.AgentResponse) error {
 			if done = r.IsFinal; !done {
@@ -231,12 +237,28 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 	return false, nil
 }
 
-// approve answers a question of the gate: --yes approves once, otherwise it stays open
-// for whoever answers it with astrid approvals.
-func (t *turn) approve(ctx context.Context, conn *client.Conn, a abi.ApprovalRequired) error {
-	if !t.yes {
+// approvalNotice is a question of the gate, open or queued.
+type approvalNotice struct {
+	abi.ApprovalRequired
+	Session string `json:"session"`
+	Queued  bool   `json:"queued"`
+}
+
+// approve answers a question of the gate: --yes approves once what this session asks. A
+// queued one, for which nobody was there, stays for whoever answers it with astrid approvals.
+func (t *turn) approve(ctx context.Context, conn *client.Conn, a approvalNotice) error {
+	if a.Session != t.session {
+		return nil // --yes is about this prompt, not about whatever else waits
+	}
+	if a.Queued {
+		if t.yes || slices.ContainsFunc(t.waiting, func(w approvalNotice) bool { return w.RequestID == a.RequestID }) {
+			return nil
+		}
 		t.waiting = append(t.waiting, a)
-		t.sys.notef("waits for approval: %s %s (%s)", printable(a.Action), printable(a.Resource), printable(a.Reason))
+		t.sys.notef("waits for approval: %s, %s (%s)\n  astrid approvals approve %s", printable(a.Action), printable(a.Resource), printable(a.Reason), printable(a.RequestID))
+		return nil
+	}
+	if !t.yes {
 		return nil
 	}
 	t.sys.notef("approved by --yes: %s %s", printable(a.Action), printable(a.Resource))

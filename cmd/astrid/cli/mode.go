@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/kernel/config"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// modeKey is the setting in a configuration file.
+const modeKey = "workspace.mode"
+
+func newMode(sys System) *cobra.Command {
+	var asJSON bool
+	show := func(cmd *cobra.Command, _ []string) error { return showMode(cmd.Context(), sys, asJSON) }
+	cmd := &cobra.Command{
+		Use:   "mode",
+		Short: "Show or set what needs no question",
+		Long: `Show or set what needs no question, in the current directory:
+
+             inside the workspace  read outside  write outside  spawn, network, identity
+  safe       allow                 ask           ask            ask
+  guided     allow                 allow         ask            ask
+  autonomous allow                 allow         allow          allow
+  yolo       allow                 allow         allow          allow, without the OS sandbox
+
+Hard blocks of the policy hold in all of them. A workspace's own file may only tighten.
+
+Exit codes: 0 done, 1 the configuration cannot be read or written, 2 the command line is
+wrong.`,
+		Args: cobra.NoArgs,
+		RunE: show,
+	}
+	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
+	var workspace bool
+	set := &cobra.Command{
+		Use:   "set MODE",
+		Short: "Set the mode in your configuration, or with --workspace in this directory's",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			mode, err := approval.ParseMode(args[0])
+			if err != nil {
+				return fail(ExitUsage, "%q is none of safe, guided, autonomous, yolo", args[0])
+			}
+			return setMode(cmd.Context(), sys, mode, workspace, asJSON)
+		},
+	}
+	set.Flags().BoolVar(&workspace, "workspace", false, "write this directory's .astrid/config.toml, which may only tighten")
+	cmd.AddCommand(&cobra.Command{Use: "show", Short: "Show the mode in force here and where it is set", Args: cobra.NoArgs, RunE: show}, set)
+	return cmd
+}
+
+// here is the directory that sessions started now would work in.
+func (s System) here() (home.Workspace, error) {
+	wd, err := s.Getwd()
+	if err != nil {
+		return home.Workspace{}, fmt.Errorf("current directory: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(wd)
+	if err != nil {
+		return home.Workspace{}, fmt.Errorf("current directory: %w", err)
+	}
+	return home.NewWorkspace(real)
+}
+
+func showMode(ctx context.Context, sys System, asJSON bool) error {
+	info, live, err := currentMode(ctx, sys, abi.MethodGetMode)
+	if err != nil {
+		return err
+	}
+	return printMode(sys, info, live, asJSON)
+}
+
+// currentMode asks a running daemon, or else the files. live: a daemon said it.
+func currentMode(ctx context.Context, sys System, method string) (info abi.ModeInfo, live bool, err error) {
+	w, err := sys.here()
+	if err != nil {
+		return info, false, err
+	}
+	conn, err := sys.running(ctx)
+	if err != nil {
+		return info, false, err
+	}
+	if conn != nil {
+		defer conn.Close()
+		info, err = call[abi.ModeInfo](ctx, conn, method, abi.ModeQuery{Workspace: w.Root()})
+		return info, true, err
+	}
+	cfg, err := sys.config(w.Root())
+	if err != nil {
+		return info, false, err
+	}
+	info = abi.ModeInfo{Mode: cfg.Workspace.Mode, Source: cfg.Origin(modeKey).String(), Workspace: w.Root()}
+	for _, n := range cfg.Notices {
+		info.Notices = append(info.Notices, n.String())
+	}
+	return info, false, nil
+}
+
+// config reads the configuration as a daemon would; "" leaves out what a workspace says.
+func (s System) config(workspace string) (*config.Config, error) {
+	h, err := s.openHome()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(config.Options{UserFile: h.ConfigFile(), WorkspaceRoot: workspace, LookupEnv: s.Getenv})
+}
+
+func printMode(sys System, info abi.ModeInfo, live, asJSON bool) error {
+	for _, n := range info.Notices {
+		sys.notef("%s", approval.Display(n))
+	}
+	if asJSON {
+		return writeJSON(sys.Stdout, struct {
+			abi.ModeInfo
+			Running bool `json:"running"`
+		}{info, live})
+	}
+	source := approval.Display(info.Source)
+	if source == "default" {
+		source = "the built-in default"
+	}
+	_, err := fmt.Fprintf(sys.Stdout, "%s (%s)\n", info.Mode, source)
+	return err
+}
+
+func setMode(ctx context.Context, sys System, mode approval.Mode, inWorkspace, asJSON bool) error {
+	// What is broken already must not look as if this had broken it, nor be written over.
+	common, err := sys.config("")
+	if err != nil {
+		return err
+	}
+	path, perm := "", fs.FileMode(0o600)
+	if inWorkspace {
+		w, err := sys.here()
+		if err != nil {
+			return err
+		}
+		if yours, err := approval.ParseMode(common.Workspace.Mode); err != nil || mode > yours {
+			return fail(ExitError, "a workspace may only tighten, and yours is %s (%s): set it there first, with astrid mode set %s",
+				common.Workspace.Mode, common.Origin(modeKey), mode)
+		}
+		if err := os.Mkdir(w.Dir(), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if fi, err := os.Lstat(w.Dir()); err != nil || !fi.IsDir() {
+			return fail(ExitError, "%s is not a directory", w.Dir())
+		}
+		path, perm = w.ConfigFile(), 0o644
+	} else {
+		h, err := sys.openHome()
+		if err != nil {
+			return err
+		}
+		path = h.ConfigFile()
+	}
+	if err := writeMode(path, mode.String(), perm); err != nil {
+		return err
+	}
+	info, live, err := currentMode(ctx, sys, abi.MethodReloadPolicy)
+	if err != nil {
+		return fmt.Errorf("%s was written, but %w", path, err)
+	}
+	if info.Mode != mode.String() {
+		sys.notef("%s was written, but %s is in force here (%s)", path, info.Mode, approval.Display(info.Source))
+	}
+	if slices.Contains([]approval.Mode{approval.Autonomous, approval.Yolo}, mode) {
+		sys.notef("in mode %s the agent is asked nothing about files, programs and the network; only the policy's hard blocks stop it", mode)
+	}
+	return printMode(sys, info, live, asJSON)
+}
+
+// writeMode sets the mode in a file and leaves the rest of it as it is.
+func writeMode(path, mode string, perm fs.FileMode) error {
+	fi, err := os.Lstat(path)
+	var old []byte
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case !fi.Mode().IsRegular():
+		return fail(ExitError, "%s is not a regular file", path)
+	default:
+		perm = fi.Mode().Perm()
+		if old, err = os.ReadFile(path); err != nil {
+			return err
+		}
+	}
+	text, err := setTOML(string(old), "workspace", "mode", mode)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if text == string(old) {
+		return nil
+	}
+	return home.WriteFileAtomic(path, []byte(text), perm)
+}
