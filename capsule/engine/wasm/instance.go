@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -27,7 +28,16 @@ type Instance struct {
 	host *host.Instance
 	mod  api.Module
 	fns  map[string]api.Function
+	out  *lineWriter
 	size int64 // memory last accounted, in bytes
+	dead error // why it can run nothing any more
+
+	// Until when CPU time was accounted, and how long the guest had waited in host
+	// functions by then.
+	charged time.Time
+	waited  time.Duration
+
+	closed bool
 
 	// ctx is the context of the running guest code, for WASI calls, which get none.
 	ctx context.Context
@@ -40,20 +50,19 @@ func (e *Engine) Instantiate(ctx context.Context) (capsule.Instance, error) {
 		return nil, err
 	}
 	i := &Instance{e: e, host: hi, fns: make(map[string]api.Function)}
-	ctx, cancel := context.WithTimeoutCause(ctx, InitDeadline, fmt.Errorf("_initialize took longer than %s", InitDeadline))
+	ctx, cancel := context.WithTimeoutCause(ctx, InitDeadline, fmt.Errorf("%w: _initialize took longer than %s", context.DeadlineExceeded, InitDeadline))
 	defer cancel()
-	out := &lineWriter{emit: hi.Output}
+	i.out = &lineWriter{emit: func(line string) { hi.Output(i.ctx, line) }}
 	cfg := wazero.NewModuleConfig().
 		WithName(""). // anonymous: many instances of one module live side by side
 		WithStartFunctions("_initialize").
-		WithStdout(out).WithStderr(out).
+		WithStdout(i.out).WithStderr(i.out).
 		WithSysWalltime().WithSysNanotime().
 		WithNanosleep(i.sleep).
 		WithRandSource(rand.Reader)
-	i.ctx = host.Enter(ctx, hi, &host.Call{Principal: e.cap.Principal})
-	start := time.Now()
+	i.enter(ctx, &host.Call{Principal: e.cap.Principal})
 	mod, err := e.r.rt.InstantiateModule(i.ctx, e.compiled, cfg)
-	e.usage.cpu.Add(int64(time.Since(start) - hi.HostTime()))
+	i.leave()
 	if err != nil {
 		hi.Close()
 		return nil, fmt.Errorf("capsule %s: instantiate: %w", e.cap.ID, endOf(ctx, err))
@@ -94,18 +103,23 @@ func (i *Instance) Run(ctx context.Context) error {
 }
 
 func (i *Instance) run(ctx context.Context, export string, input []byte, call *host.Call) ([]byte, error) {
+	if i.dead != nil {
+		return nil, i.dead
+	}
 	fn := i.function(export)
 	if fn == nil {
 		return nil, fmt.Errorf("capsule %s: %w: %s", i.e.cap.ID, capsule.ErrNoExport, export)
 	}
-	i.ctx = host.Enter(ctx, i.host, call)
+	if ctx.Err() != nil { // nothing has begun, so nothing is half done
+		return nil, fmt.Errorf("capsule %s: %s: %w", i.e.cap.ID, export, context.Cause(ctx))
+	}
+	i.enter(ctx, call)
 	i.host.Park(input)
-	start, hosted := time.Now(), i.host.HostTime()
 	res, err := fn.Call(i.ctx, uint64(len(input)))
-	i.e.usage.cpu.Add(int64(time.Since(start) - (i.host.HostTime() - hosted)))
+	i.leave()
 	i.account()
 	if err != nil {
-		return nil, fmt.Errorf("capsule %s: %s: %w: %w", i.e.cap.ID, export, capsule.ErrInstanceDead, endOf(ctx, err))
+		return nil, i.die(export, endOf(ctx, err))
 	}
 	ptr, n := uint32(res[0]>>32), uint32(res[0])
 	if n == 0 {
@@ -116,9 +130,38 @@ func (i *Instance) run(ctx context.Context, export string, input []byte, call *h
 	}
 	b, ok := i.mod.Memory().Read(ptr, n)
 	if !ok {
-		return nil, fmt.Errorf("capsule %s: %s: %w: output lies outside its memory", i.e.cap.ID, export, capsule.ErrInstanceDead)
+		return nil, i.die(export, errors.New("output lies outside its memory"))
 	}
 	return append([]byte(nil), b...), nil
+}
+
+type instanceKey struct{}
+
+// enter makes the context in which guest code of the call runs. The call's frame is the
+// outermost value, because each host function looks it up.
+func (i *Instance) enter(ctx context.Context, call *host.Call) {
+	i.ctx = host.Enter(context.WithValue(ctx, instanceKey{}, i), i.host, call)
+	i.charged, i.waited = time.Now(), i.host.HostTime()
+}
+
+// leave ends what belongs to the call alone.
+func (i *Instance) leave() {
+	i.charge()
+	i.out.flush()
+	i.host.Park(nil)
+}
+
+// charge accounts the time since it was last accounted to the capsule, without waits.
+func (i *Instance) charge() {
+	now, waited := time.Now(), i.host.HostTime()
+	i.e.usage.cpu.Add(int64(now.Sub(i.charged) - (waited - i.waited)))
+	i.charged, i.waited = now, waited
+}
+
+// die makes err the end of the instance.
+func (i *Instance) die(export string, err error) error {
+	i.dead = fmt.Errorf("capsule %s: %s: %w: %w", i.e.cap.ID, export, capsule.ErrInstanceDead, err)
+	return i.dead
 }
 
 // endOf says why guest code ended: the context's cause if that is what ended it.
@@ -134,7 +177,12 @@ func endOf(ctx context.Context, err error) error {
 	return err
 }
 
+// function finds an entry point: other exports are none of the kernel's business, and
+// their types were not checked.
 func (i *Instance) function(name string) api.Function {
+	if !slices.Contains(entryPoints, name) {
+		return nil
+	}
 	fn, ok := i.fns[name]
 	if !ok {
 		fn = i.mod.ExportedFunction(name)
@@ -164,6 +212,10 @@ func (i *Instance) sleep(ns int64) {
 // Close releases the guest and all it has open. It must not run beside a call: cancel
 // the call's context and wait for it first.
 func (i *Instance) Close(ctx context.Context) error {
+	if i.closed {
+		return nil
+	}
+	i.closed = true
 	i.host.Close()
 	i.e.usage.memory.Add(-i.size)
 	i.e.usage.instances.Add(-1)

@@ -2,20 +2,16 @@ package wasm
 
 import (
 	"context"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/zeebo/blake3"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
-	"github.com/unicity-astrid/astrid-go/capsule/meter"
 )
 
 // Engine makes instances of one loaded capsule.
@@ -34,7 +30,7 @@ func (r *Runtime) Load(ctx context.Context, c *host.Capsule, binary []byte) (*En
 	if err != nil {
 		return nil, fmt.Errorf("capsule %s: %w", c.ID, err)
 	}
-	compiled, err := r.rt.CompileModule(ctx, metered)
+	compiled, err := r.compile(ctx, metered)
 	if err != nil {
 		return nil, fmt.Errorf("capsule %s: compile: %w", c.ID, err)
 	}
@@ -46,47 +42,32 @@ func (r *Runtime) Load(ctx context.Context, c *host.Capsule, binary []byte) (*En
 	return e, nil
 }
 
-// metered returns the rewritten binary, from the cache if it is there.
-func (r *Runtime) metered(binary []byte) ([]byte, error) {
-	if r.opts.CacheDir == "" {
-		return meter.Rewrite(binary, meter.Options{})
+// compile compiles a metered module. When that fails with a cache, it is tried once more
+// without what the cache holds, which may be damaged.
+func (r *Runtime) compile(ctx context.Context, metered []byte) (wazero.CompiledModule, error) {
+	compiled, err := r.rt.CompileModule(ctx, metered)
+	if err == nil || r.opts.CacheDir == "" || !cacheFault(err) {
+		return compiled, err
 	}
-	sum := blake3.Sum256(binary)
-	dir := filepath.Join(r.opts.CacheDir, "metered")
-	path := filepath.Join(dir, hex.EncodeToString(sum[:])+"-"+meter.Version+".wasm")
-	if b, err := os.ReadFile(path); err == nil {
-		return b, nil
+	if derr := dropNative(r.opts.CacheDir); derr != nil {
+		return nil, errors.Join(err, derr)
 	}
-	out, err := meter.Rewrite(binary, meter.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("compile cache: %w", err)
-	}
-	tmp, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
-		return nil, fmt.Errorf("compile cache: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(out)
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("compile cache: %w", err)
-	}
-	return out, nil
+	return r.rt.CompileModule(ctx, metered)
 }
+
+// cacheFault tells wazero's complaints about a cached file from those about a module:
+// only the former come from deserialization.
+func cacheFault(err error) bool {
+	return strings.Contains(err.Error(), "compilationcache:")
+}
+
+// entryPoints are the exports that the kernel calls.
+var entryPoints = []string{abi.ExportHookTrigger, abi.ExportInstall, abi.ExportUpgrade, abi.ExportRun}
 
 // check holds the module to the contract.
 func (e *Engine) check() error {
 	for _, f := range e.compiled.ImportedFunctions() {
-		module, name, _ := f.Import()
-		if err := checkImport(module, name); err != nil {
+		if err := e.r.checkImport(f); err != nil {
 			return err
 		}
 	}
@@ -95,7 +76,7 @@ func (e *Engine) check() error {
 		return fmt.Errorf("imports memory %s.%s: a capsule must define its own", module, name)
 	}
 	exports := e.compiled.ExportedFunctions()
-	for _, name := range []string{abi.ExportHookTrigger, abi.ExportInstall, abi.ExportUpgrade, abi.ExportRun} {
+	for _, name := range entryPoints {
 		f, ok := exports[name]
 		if !ok {
 			continue
@@ -111,23 +92,36 @@ func (e *Engine) check() error {
 	return nil
 }
 
-func checkImport(module, name string) error {
-	known := false
+// checkImport refuses functions that are not part of the contract, or have another type
+// there. The meter has refused modules that import yield themselves.
+func (r *Runtime) checkImport(f api.FunctionDefinition) error {
+	module, name, _ := f.Import()
 	switch module {
-	case abi.ModuleNative:
-		_, known = abi.FunctionByName(name)
-	case abi.ModuleLink:
-		// The meter refuses modules that import yield themselves.
-		known = name == abi.LinkTake || name == abi.LinkYield
-	case abi.ModuleWASI:
-		known = true // wazero refuses the names it does not have when it instantiates
+	case abi.ModuleNative, abi.ModuleLink, abi.ModuleWASI:
 	case abi.ModuleExtismEnv, abi.ModuleExtismUser, abi.ModuleShim:
 		return fmt.Errorf("imports %s.%s: capsules of the Extism convention are not supported yet", module, name)
+	default:
+		return fmt.Errorf("imports %s.%s: allowed are %s, %s.%s and %s", module, name, abi.ModuleNative, abi.ModuleLink, abi.LinkTake, abi.ModuleWASI)
 	}
-	if !known {
-		return fmt.Errorf("imports %s.%s: allowed are %s", module, name, strings.Join([]string{abi.ModuleNative, abi.ModuleLink + "." + abi.LinkTake, abi.ModuleWASI}, ", "))
+	def, ok := r.rt.Module(module).ExportedFunctionDefinitions()[name]
+	if !ok {
+		return fmt.Errorf("imports %s.%s: there is no such function", module, name)
+	}
+	if !slices.Equal(f.ParamTypes(), def.ParamTypes()) || !slices.Equal(f.ResultTypes(), def.ResultTypes()) {
+		return fmt.Errorf("imports %s.%s as %s, but it is %s", module, name, signature(f), signature(def))
 	}
 	return nil
+}
+
+func signature(f api.FunctionDefinition) string {
+	list := func(types []api.ValueType) string {
+		names := make([]string, len(types))
+		for i, t := range types {
+			names[i] = api.ValueTypeName(t)
+		}
+		return "(" + strings.Join(names, ", ") + ")"
+	}
+	return list(f.ParamTypes()) + " -> " + list(f.ResultTypes())
 }
 
 // HasRun tells whether the capsule has a run loop.

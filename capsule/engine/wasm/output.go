@@ -12,6 +12,14 @@ type lineWriter struct {
 	buf  []byte
 }
 
+// flush emits a line that was not ended.
+func (w *lineWriter) flush() {
+	if len(w.buf) > 0 {
+		w.emit(string(w.buf))
+	}
+	w.buf = w.buf[:0]
+}
+
 // Write never fails: a guest must not be able to tell how its output is kept.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
@@ -22,10 +30,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		}
 		w.buf = append(w.buf, line...)
 		if ended {
-			if len(w.buf) > 0 {
-				w.emit(string(w.buf))
-			}
-			w.buf = w.buf[:0]
+			w.flush()
 		}
 		p = rest
 	}

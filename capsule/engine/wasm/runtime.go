@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -28,6 +26,10 @@ type Options struct {
 	CacheDir string
 	// CallDeadline bounds one call; default abi.CallDeadline.
 	CallDeadline time.Duration
+	// MemoryLimit bounds the memory of one instance, in bytes, the initial size included;
+	// default 64 MiB (abi.MaxMemoryPages). It is rounded down to whole pages of 64 KiB and
+	// is at least one of them, at most 4 GiB.
+	MemoryLimit int64
 }
 
 // Runtime compiles and runs capsules.
@@ -43,20 +45,20 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 	if o.CallDeadline <= 0 {
 		o.CallDeadline = abi.CallDeadline
 	}
+	pages := int64(abi.MaxMemoryPages)
+	if o.MemoryLimit > 0 {
+		pages = min(max(o.MemoryLimit>>16, 1), 1<<16)
+	}
 	r := &Runtime{host: h, opts: o}
 	cfg := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(abi.MaxMemoryPages)
+		WithMemoryLimitPages(uint32(pages))
 	if o.CacheDir != "" {
-		if err := checkCacheDir(o.CacheDir); err != nil {
+		var err error
+		if r.cache, err = openCache(o.CacheDir); err != nil {
 			return nil, err
 		}
-		cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(o.CacheDir, "native"))
-		if err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
-		}
-		r.cache = cache
-		cfg = cfg.WithCompilationCache(cache)
+		cfg = cfg.WithCompilationCache(r.cache)
 	}
 	r.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
@@ -77,20 +79,6 @@ func (r *Runtime) Close(ctx context.Context) error {
 	return err
 }
 
-func checkCacheDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("compile cache: %w", err)
-	}
-	fi, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("compile cache: %w", err)
-	}
-	if fi.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("compile cache %s: mode is %v, others could plant code there: run chmod 700 on it", dir, fi.Mode().Perm())
-	}
-	return nil
-}
-
 // ended is what yield panics with; it carries why the call's context is done.
 type ended struct{ cause error }
 
@@ -99,6 +87,9 @@ func (e *ended) Unwrap() error { return e.cause }
 
 // yield is called by metered guest code at least every millisecond.
 func yield(ctx context.Context) {
+	if i, ok := ctx.Value(instanceKey{}).(*Instance); ok {
+		i.charge()
+	}
 	if ctx.Err() != nil {
 		panic(&ended{context.Cause(ctx)})
 	}
