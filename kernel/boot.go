@@ -72,7 +72,8 @@ func (k *Kernel) boot(ctx context.Context) error {
 	}
 	k.spaces.store = k.store
 	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
-	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota)
+	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota, k.now)
+	k.files.finishInterrupted(ctx)
 	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
 		return err
 	}

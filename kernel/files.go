@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -27,6 +28,7 @@ type files struct {
 	store     storage.Engine
 	workspace string // of sessions that named none
 	quota     int64  // bytes of one overlay's upper layer
+	now       func() time.Time
 
 	mu       sync.Mutex
 	overlays map[sessionKey]*overlay
@@ -40,16 +42,24 @@ type overlay struct {
 	once sync.Once
 	fs   *vfs.OverlayVfs
 	err  error
+
+	// Guarded by files.mu.
+	users int  // management calls that use it now
+	kept  bool // a capsule's call got it, so it stays open
 }
 
-// sessionRecord is what is kept of a session: where it works.
+// sessionRecord is what is kept of a session: where it works and when it was used.
 type sessionRecord struct {
-	Workspace string `json:"workspace"`
+	Workspace string    `json:"workspace"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UsedAt    time.Time `json:"used_at,omitzero"` // by a client
+	// Implied: no client named the workspace; it goes with an overlay that was left empty.
+	Implied bool `json:"implied,omitempty"`
 }
 
-func newFiles(h home.Home, store storage.Engine, workspace string, quota int64) *files {
+func newFiles(h home.Home, store storage.Engine, workspace string, quota int64, now func() time.Time) *files {
 	return &files{
-		home: h, store: store, workspace: workspace, quota: quota,
+		home: h, store: store, workspace: workspace, quota: quota, now: now,
 		overlays: make(map[sessionKey]*overlay), trees: make(map[string]*vfs.HostVfs),
 	}
 }
@@ -58,8 +68,9 @@ func sessionRecordKey(principal, session string) string {
 	return "kernel/session/" + principal + "/" + session
 }
 
-// bind ties a session to the workspace it was first used in, durably. Later uses from
-// elsewhere keep the first: a session's history and its overlay belong to one tree.
+// bind ties a session to the workspace it was first used in, durably, and notes that it is
+// used. Later uses from elsewhere keep the first workspace: a session's history and its
+// overlay belong to one tree.
 func (f *files) bind(ctx context.Context, principal, session, workspace string) error {
 	if workspace == "" || session == "" {
 		return nil
@@ -67,9 +78,13 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 	if !filepath.IsAbs(workspace) {
 		return fmt.Errorf("workspace %q must be an absolute path", workspace)
 	}
-	key := sessionRecordKey(principal, session)
-	if _, err := f.store.Get(ctx, key); !errors.Is(err, storage.ErrNotFound) {
+	old, rec, err := f.record(ctx, principal, session)
+	if err != nil {
 		return err
+	}
+	if old != nil {
+		rec.UsedAt, rec.Implied = f.now(), false
+		return f.note(ctx, principal, session, old, rec)
 	}
 	real, err := filepath.EvalSymlinks(workspace)
 	if err != nil {
@@ -78,30 +93,45 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
 		return fmt.Errorf("workspace %s is not a directory", workspace)
 	}
-	b, err := json.Marshal(sessionRecord{Workspace: real})
+	now := f.now()
+	return f.note(ctx, principal, session, nil, sessionRecord{Workspace: real, CreatedAt: now, UsedAt: now})
+}
+
+// record reads what is kept of a session; old is its stored form, nil when there is none.
+func (f *files) record(ctx context.Context, principal, session string) (old []byte, rec sessionRecord, err error) {
+	old, err = f.store.Get(ctx, sessionRecordKey(principal, session))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, rec, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(old, &rec)
+	}
+	if err != nil {
+		return nil, rec, fmt.Errorf("record of session %q: %w", session, err)
+	}
+	return old, rec, nil
+}
+
+// note replaces the record old by rec. Another client of the session may be first: its note
+// is as good.
+func (f *files) note(ctx context.Context, principal, session string, old []byte, rec sessionRecord) error {
+	b, err := json.Marshal(rec)
 	if err != nil {
 		return err
 	}
-	if err := f.store.CompareAndSwap(ctx, key, nil, b); !errors.Is(err, storage.ErrConflict) {
+	if err := f.store.CompareAndSwap(ctx, sessionRecordKey(principal, session), old, b); !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
-	return nil // another client of the session was first
+	return nil
 }
 
 // WorkspaceOf returns the directory a session works in.
 func (f *files) WorkspaceOf(ctx context.Context, principal, session string) (string, error) {
-	b, err := f.store.Get(ctx, sessionRecordKey(principal, session))
-	if errors.Is(err, storage.ErrNotFound) {
+	old, rec, err := f.record(ctx, principal, session)
+	if err == nil && old == nil {
 		return f.workspace, nil
 	}
-	if err != nil {
-		return "", err
-	}
-	var rec sessionRecord
-	if err := json.Unmarshal(b, &rec); err != nil {
-		return "", fmt.Errorf("record of session %q: %w", session, err)
-	}
-	return rec.Workspace, nil
+	return rec.Workspace, err
 }
 
 // place tells the gate where a session works. What cannot be found out is left empty: then
@@ -122,15 +152,24 @@ func (f *files) Workspace(ctx context.Context, principal, session string) (vfs.V
 	if session == "" {
 		session = defaultSession
 	}
-	key := sessionKey{principal, session}
+	o, err := f.acquire(ctx, sessionKey{principal, session}, func(o *overlay) { o.kept = true })
+	if err != nil {
+		return nil, err
+	}
+	return o.fs, nil
+}
+
+// acquire opens an overlay, or finds it open. mark says for whom, under the lock.
+func (f *files) acquire(ctx context.Context, key sessionKey, mark func(*overlay)) (*overlay, error) {
 	f.mu.Lock()
 	o := f.overlays[key]
 	if o == nil {
 		o = new(overlay)
 		f.overlays[key] = o
 	}
+	mark(o)
 	f.mu.Unlock()
-	o.once.Do(func() { o.fs, o.err = f.open(context.WithoutCancel(ctx), principal, session) })
+	o.once.Do(func() { o.fs, o.err = f.open(context.WithoutCancel(ctx), key.principal, key.session) })
 	if o.err != nil {
 		f.mu.Lock()
 		if f.overlays[key] == o { // let a later call try again
@@ -139,26 +178,28 @@ func (f *files) Workspace(ctx context.Context, principal, session string) (vfs.V
 		f.mu.Unlock()
 		return nil, o.err
 	}
-	return o.fs, nil
+	return o, nil
 }
 
 func (f *files) open(ctx context.Context, principal, session string) (*vfs.OverlayVfs, error) {
-	workspace, err := f.WorkspaceOf(ctx, principal, session)
+	old, rec, err := f.record(ctx, principal, session)
+	if err == nil && old == nil {
+		rec = sessionRecord{Workspace: f.workspace, CreatedAt: f.now(), Implied: true}
+		if err = f.note(ctx, principal, session, nil, rec); err == nil {
+			_, rec, err = f.record(ctx, principal, session) // a client may have bound it just now
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.home.Principal(principal)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := p.Overlay(session)
+	dir, err := f.overlayDir(sessionKey{principal, session})
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	o, err := vfs.NewOverlay(workspace, filepath.Join(dir, "upper"), vfs.OverlayOptions{StateDir: filepath.Join(dir, "state"), Quota: f.quota})
+	o, err := vfs.NewOverlay(rec.Workspace, filepath.Join(dir, "upper"), vfs.OverlayOptions{StateDir: stateDir(dir), Quota: f.quota})
 	if err != nil {
 		return nil, fmt.Errorf("workspace of session %q: %w", session, err)
 	}
@@ -228,13 +269,28 @@ func (f *files) Close() error {
 
 // forget removes an empty overlay's directories.
 func (f *files) forget(key sessionKey) error {
+	dir, err := f.overlayDir(key)
+	if err != nil {
+		return err
+	}
+	err = os.RemoveAll(dir)
+	ctx := context.Background()
+	old, rec, rerr := f.record(ctx, key.principal, key.session)
+	if rerr == nil && rec.Implied {
+		rerr = f.store.CompareAndSwap(ctx, sessionRecordKey(key.principal, key.session), old, nil)
+	}
+	if errors.Is(rerr, storage.ErrConflict) {
+		rerr = nil // it is used again
+	}
+	return errors.Join(err, rerr)
+}
+
+func (f *files) overlayDir(key sessionKey) (string, error) {
 	p, err := f.home.Principal(key.principal)
 	if err != nil {
-		return err
+		return "", err
 	}
-	dir, err := p.Overlay(key.session)
-	if err != nil {
-		return err
-	}
-	return os.RemoveAll(dir)
+	return p.Overlay(key.session)
 }
+
+func stateDir(overlayDir string) string { return filepath.Join(overlayDir, "state") }

@@ -28,6 +28,9 @@ var gateMethods = map[string]func(*Kernel, context.Context, string, json.RawMess
 func (k *Kernel) manageAs(ctx context.Context, principal string, req *abi.KernelRequest) abi.KernelResponse {
 	method, ok := gateMethods[req.Method]
 	if !ok {
+		method, ok = overlayMethods[req.Method]
+	}
+	if !ok {
 		return k.management(req)
 	}
 	data, err := method(k, ctx, principal, req.Params)

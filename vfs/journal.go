@@ -54,7 +54,9 @@ type step struct {
 	Was baseRecord `json:"was"`
 }
 
-func (v *OverlayVfs) journalPath() string { return filepath.Join(v.stateDir, "journal.json") }
+const journalName = "journal.json"
+
+func (v *OverlayVfs) journalPath() string { return filepath.Join(v.stateDir, journalName) }
 
 // plan orders the steps: deletions from the leaves, directories from the root, files, and directories' modes last because a
 // new mode may forbid to write.
