@@ -11,6 +11,7 @@ package main
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk"
@@ -45,7 +46,7 @@ func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
 	}
 	t := newTurn(s, c.TurnID, in.Text)
 	switch {
-	case in.Text == "":
+	case strings.TrimSpace(in.Text) == "":
 		return t.fail("limit", "the prompt is empty")
 	case s.turn == nil:
 		return s.begin(t)

@@ -26,8 +26,8 @@ type sessionMessages struct {
 
 // handleSessionMessages goes on when something was stored.
 func handleSessionMessages(ctx *sdk.Context, r sessionMessages) error {
-	t := sessionOf(ctx, "").turn
-	if t == nil || t.awaits != r.CorrelationID || t.phase != storing && t.phase != saving {
+	t := turnOf(ctx, func(t *turn) bool { return t.waits(r.CorrelationID, storing, saving) })
+	if t == nil {
 		return nil // another capsule's request, or a turn that is over
 	}
 	if r.Error != "" {
@@ -40,8 +40,10 @@ func handleSessionMessages(ctx *sdk.Context, r sessionMessages) error {
 			return t.or(err)
 		}
 		return t.or(t.assemble())
-	case t.final != "":
-		return t.end(abi.StopEndTurn, nil, t.final)
+	case t.stop == abi.StopIterations:
+		return t.end(t.stop, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
+	case t.stop != "":
+		return t.end(t.stop, nil, t.final)
 	}
 	return t.or(t.generate())
 }
@@ -121,8 +123,13 @@ type promptResponse struct {
 
 // handlePromptResponse sends the first request of the turn.
 func handlePromptResponse(ctx *sdk.Context, r promptResponse) error {
-	t := sessionOf(ctx, r.SessionID).turn
-	if t == nil || t.phase != assembling || r.RequestID != "" && r.RequestID != t.awaits {
+	t := turnOf(ctx, func(t *turn) bool {
+		if r.RequestID == "" && r.Error != "" { // it could not even read whose request it was
+			return t.phase == assembling && (r.SessionID == "" || r.SessionID == t.s.id)
+		}
+		return t.waits(r.RequestID, assembling)
+	})
+	if t == nil {
 		return nil
 	}
 	if r.Error != "" {

@@ -10,8 +10,8 @@ import (
 
 // handleStream takes one event of the model.
 func handleStream(ctx *sdk.Context, m abi.LlmStreamEvent) error {
-	t := sessionOf(ctx, "").turn
-	if t == nil || t.phase != streaming || t.awaits != m.RequestID {
+	t := turnOf(ctx, func(t *turn) bool { return t.waits(m.RequestID, streaming) })
+	if t == nil {
 		return nil // of a turn that is over
 	}
 	t.since = now()
@@ -54,7 +54,7 @@ func (t *turn) done() error {
 	if len(t.calls) > 0 {
 		return t.runTools()
 	}
-	t.final = t.said.String()
+	t.final, t.stop = t.said.String(), abi.StopEndTurn
 	if t.final == "" {
 		return t.fail("provider", "the model gave an empty answer")
 	}
@@ -66,9 +66,9 @@ func (t *turn) done() error {
 func (t *turn) runTools() error {
 	t.enter(tools, "")
 	seen := make(map[string]bool)
-	for i, c := range t.calls {
-		if c.ID == "" || seen[c.ID] { // results are told apart by the id
-			c.ID = fmt.Sprintf("%s-%d", t.id, t.toolCalls+i)
+	for _, c := range t.calls {
+		if c.ID == "" || seen[c.ID] || t.taken(c.ID) { // results are told apart by the id
+			c.ID = newID()
 		}
 		seen[c.ID] = true
 		c.Arguments = c.arguments()
@@ -89,12 +89,13 @@ func (t *turn) runTools() error {
 
 // handleToolResult goes on with the model when all tools of the round have answered.
 func handleToolResult(ctx *sdk.Context, r abi.ToolExecuteResult) error {
-	t := sessionOf(ctx, "").turn
-	if t == nil || t.phase != tools {
+	t := turnOf(ctx, func(t *turn) bool { return t.phase == tools && t.call(r.CallID) != nil })
+	if t == nil {
+		delete(abandoned, sessionOf(ctx, "").callName(r.CallID))
 		return nil
 	}
 	c := t.call(r.CallID)
-	if c == nil || c.result != nil {
+	if c.result != nil {
 		return nil
 	}
 	r.Result.CallID = r.CallID
@@ -131,7 +132,9 @@ func (t *turn) nextRound() error {
 	}
 	if limit := setting("max_iterations", 25); t.iterations >= limit {
 		t.final = fmt.Sprintf("Stopped: ReAct loop exceeded maximum of %d iterations.", limit)
-		return t.end(abi.StopIterations, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
+		// The round has had its effects, so the model must know of it when it is asked again.
+		t.stop = abi.StopIterations
+		round = append(round, abi.TextMessage(abi.RoleAssistant, t.final))
 	}
 	t.enter(saving, newID())
 	return t.append(round...)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -46,12 +48,29 @@ func sessionOf(ctx *sdk.Context, named string) *session {
 	if id == "" {
 		id = "default"
 	}
-	key := ctx.Principal() + "\x00" + id
-	if s := sessions[key]; s != nil {
-		return s
-	}
 	s := &session{id: id, principal: ctx.Principal()}
+	if known := sessions[s.key()]; known != nil {
+		return known
+	}
 	return s
+}
+
+// turnOf finds the running turn that a message is for; mine tells whether it is. What
+// follows from a client's prompt carries the client's session. What follows from a prompt
+// of a capsule may carry none: then all turns of the principal are asked.
+func turnOf(ctx *sdk.Context, mine func(*turn) bool) *turn {
+	from := ctx.Session()
+	for _, s := range sessions {
+		if s.principal == ctx.Principal() && (from == "" || from == s.id) && s.turn != nil && mine(s.turn) {
+			return s.turn
+		}
+	}
+	return nil
+}
+
+// waits tells whether the turn is in one of the phases and waits for the answer with that id.
+func (t *turn) waits(id string, phases ...phase) bool {
+	return t.awaits == id && slices.Contains(phases, t.phase)
 }
 
 func (s *session) key() string { return s.principal + "\x00" + s.id }
@@ -75,7 +94,9 @@ type turn struct {
 	calls []*call
 	usage abi.Usage // of all rounds
 	round abi.Usage // of this round, as last reported
-	final string
+	final string    // the answer, while it is being stored
+	stop  string    // why the turn ends with it
+	over  bool
 
 	iterations, toolCalls int
 }
@@ -132,21 +153,35 @@ func (t *turn) or(err error) error {
 	return t.fail("internal", err.Error())
 }
 
-// fail ends the turn with an error.
+// fail ends the turn with an error. An answer that could not be stored is given all the same.
 func (t *turn) fail(kind, text string) error {
-	return t.end(abi.StopError, &abi.TurnError{Kind: kind, Message: text}, text)
+	reason := abi.StopError
+	if kind == "timeout" {
+		reason = abi.StopTimeout
+	}
+	said := text
+	if t.final != "" {
+		said = t.final
+	}
+	return t.end(reason, &abi.TurnError{Kind: kind, Message: text}, said)
 }
 
-// end publishes how the turn ended and its answer, and starts the session's next one.
+// end publishes how the turn ended and its answer, and starts the session's next one. It
+// does so once, whatever fails on the way.
 // Its error is about the publishing: there is nobody left to tell but the log.
 func (t *turn) end(reason string, e *abi.TurnError, text string) error {
-	err := ipc.Publish(abi.TopicTurnCompleted, abi.TurnCompleted{
+	if t.over {
+		return nil
+	}
+	t.over = true
+	cancelled := t.cancelTools()
+	t.abandon()
+	completed := ipc.Publish(abi.TopicTurnCompleted, abi.TurnCompleted{
 		SessionID: t.s.id, TurnID: t.id, StopReason: reason, Error: e, Model: t.model.ID,
 		Usage: t.usage, ToolCalls: t.toolCalls, Iterations: t.iterations, DurationMs: now() - t.began,
 	})
-	if err == nil {
-		err = ipc.PublishTagged(abi.TopicAgentResponse, abi.AgentResponse{Text: text, IsFinal: true, SessionID: t.s.id, TurnID: t.id})
-	}
+	answered := ipc.PublishTagged(abi.TopicAgentResponse, abi.AgentResponse{Text: text, IsFinal: true, SessionID: t.s.id, TurnID: t.id})
+	err := errors.Join(cancelled, completed, answered)
 	s := t.s
 	if s.turn != t {
 		return err // it was never begun
@@ -155,7 +190,7 @@ func (t *turn) end(reason string, e *abi.TurnError, text string) error {
 	if len(s.queue) > 0 {
 		next := s.queue[0]
 		s.queue = s.queue[1:]
-		return s.begin(next)
+		return errors.Join(err, s.begin(next))
 	}
 	delete(sessions, s.key())
 	return err
@@ -173,47 +208,17 @@ func (s *session) cancel(id string) error {
 	if t == nil || id != "" && t.id != id {
 		return nil
 	}
-	if t.phase == tools {
-		var open abi.ToolCancelRequest
-		for _, c := range t.calls {
-			if c.result == nil {
-				open.CallIDs = append(open.CallIDs, c.ID)
-			}
-		}
-		if err := ipc.PublishTagged(abi.TopicToolCancel, open); err != nil {
-			return err
-		}
-	}
 	return t.end(abi.StopCancelled, nil, "")
 }
 
-// endOverdue ends the turns whose phase has taken too long.
-func endOverdue() error {
-	for _, s := range sessions {
-		t := s.turn
-		limit := 30
-		switch t.phase {
-		case streaming:
-			limit = setting("streaming_timeout_secs", 120)
-		case tools:
-			limit = setting("tool_timeout_secs", 330)
-		}
-		if now()-t.since < int64(limit)*1000 {
-			continue
-		}
-		// What waits behind it cannot be begun from here: the tick belongs to no session,
-		// and so would every call of that turn.
-		waiting := s.queue
-		s.queue = nil
-		for _, q := range waiting {
-			if err := q.fail("timeout", "the turn before this one timed out: send it again"); err != nil {
-				return err
-			}
-		}
-		text := fmt.Sprintf("Request timed out (%s phase exceeded %ds limit)", phaseNames[t.phase], limit)
-		if err := t.end(abi.StopTimeout, &abi.TurnError{Kind: "timeout", Message: text}, text); err != nil {
-			return err
-		}
+// cancelTools ends what the running tools have started.
+func (t *turn) cancelTools() error {
+	var open abi.ToolCancelRequest
+	for _, c := range t.open() {
+		open.CallIDs = append(open.CallIDs, c.ID)
 	}
-	return nil
+	if len(open.CallIDs) == 0 {
+		return nil
+	}
+	return ipc.PublishTagged(abi.TopicToolCancel, open)
 }
