@@ -129,11 +129,26 @@ func providedBy(all []Installed, need capsule.Import, except string) bool {
 // pruneAge protects files that an installation in another store has written and not yet recorded.
 const pruneAge = time.Hour
 
-// Prune deletes content-addressed files of dir (a BinDir or WitDir) that no capsule in the given stores
-// records, and what interrupted writes have left there, all if older than an hour. stores must be all that
-// share dir, those of other principals included, each after its Recover. Prune deletes nothing when one of
-// their records cannot be read.
+// Prune deletes what Unreferenced lists, and returns what it deleted.
 func (s *Store) Prune(dir string, stores []string) (removed []string, err error) {
+	names, err := s.Unreferenced(dir, stores)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return removed, err
+		}
+		removed = append(removed, name)
+	}
+	return removed, nil
+}
+
+// Unreferenced lists the content-addressed files of dir (a BinDir or WitDir) that no capsule in the given
+// stores records, and what interrupted writes have left there, all if older than an hour. stores must be all
+// that share dir, those of other principals included, each after its Recover. It lists nothing when one of
+// their records cannot be read.
+func (s *Store) Unreferenced(dir string, stores []string) ([]string, error) {
 	all, err := List(stores...)
 	if err != nil {
 		return nil, err
@@ -152,6 +167,7 @@ func (s *Store) Prune(dir string, stores []string) (removed []string, err error)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
+	var out []string
 	for _, e := range entries {
 		hash, _, _ := strings.Cut(e.Name(), ".")
 		info, err := e.Info()
@@ -159,10 +175,7 @@ func (s *Store) Prune(dir string, stores []string) (removed []string, err error)
 		if err != nil || !abandoned && (!capsule.ValidHash(hash) || used[hash]) || s.now().Sub(info.ModTime()) < pruneAge {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return removed, err
-		}
-		removed = append(removed, e.Name())
+		out = append(out, e.Name())
 	}
-	return removed, nil
+	return out, nil
 }

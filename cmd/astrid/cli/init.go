@@ -5,22 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
-	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/capsule/distro"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
-	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 	"github.com/unicity-astrid/astrid-go/distros"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
@@ -138,7 +133,7 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 		fmt.Fprintf(o.sys.Stderr, "  %-30s %s\n", c.ID(), strings.Join(wants(c), "; "))
 	}
 	if ask {
-		if ok, err := confirm(o.sys, in, "Install these capsules?"); err != nil || !ok {
+		if ok, err := o.sys.confirm(in, "Install these capsules?", true); err != nil || !ok {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}
 	}
@@ -155,7 +150,7 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 		return err
 	}
 	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))
-	return o.reload(ctx, h)
+	return reload(ctx, h)
 }
 
 // openDistro finds the manifest and the archives: built in, or in a directory.
@@ -210,7 +205,11 @@ func (o *initOptions) answers(m *distro.Manifest, ask bool, in *bufio.Reader) (d
 			continue
 		}
 		v := m.Variables[name]
-		value, err := o.question(in, v)
+		prompt := v.Description
+		if v.Default != "" {
+			prompt += " [" + v.Default + "]"
+		}
+		value, err := o.sys.ask(in, prompt, v.Secret)
 		if err != nil {
 			return a, err
 		}
@@ -244,102 +243,6 @@ func (o *initOptions) member(g distro.Group, ask bool, in *bufio.Reader) (string
 		return g.Members[i], nil
 	}
 	return "", fail(ExitUsage, "%q is none of %s", line, strings.Join(short(g.Members), ", "))
-}
-
-func (o *initOptions) question(in *bufio.Reader, v distro.Variable) (string, error) {
-	prompt := v.Description
-	if v.Default != "" {
-		prompt += " [" + v.Default + "]"
-	}
-	fmt.Fprintf(o.sys.Stderr, "%s: ", prompt)
-	if f, ok := o.sys.Stdin.(interface{ Fd() uintptr }); v.Secret && ok {
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(o.sys.Stderr)
-		return strings.TrimSpace(string(b)), err
-	}
-	return readLine(in)
-}
-
-func confirm(sys System, in *bufio.Reader, text string) (bool, error) {
-	fmt.Fprintf(sys.Stderr, "%s [Y/n] ", text)
-	line, err := readLine(in)
-	if err != nil {
-		return false, err
-	}
-	return line == "" || strings.EqualFold(line, "y") || strings.EqualFold(line, "yes"), nil
-}
-
-func readLine(in *bufio.Reader) (string, error) {
-	line, err := in.ReadString('\n')
-	if err != nil && !(errors.Is(err, io.EOF) && line != "") {
-		return "", fmt.Errorf("no answer: %w (use --yes where nobody can answer)", err)
-	}
-	return strings.TrimSpace(line), nil
-}
-
-// wants says in words what a capsule may do.
-func wants(m *capsule.Manifest) []string {
-	c := &m.Capabilities
-	var out []string
-	add := func(what string, list []string) {
-		if len(list) > 0 {
-			out = append(out, what+" "+strings.Join(list, ", "))
-		}
-	}
-	add("reads", c.FSRead)
-	add("writes", c.FSWrite)
-	add("network", c.Net)
-	add("runs", c.HostProcess)
-	add("identity", c.Identity)
-	if c.AllowPromptInjection {
-		out = append(out, "changes the system prompt")
-	}
-	if out == nil {
-		out = []string{"messages only"}
-	}
-	return out
-}
-
-// consent records what was shown and agreed to. The daemon makes tokens of it.
-func consent(principalHome string, manifests []*capsule.Manifest) error {
-	for _, m := range manifests {
-		set, err := capsule.LoadEnv(capsule.EnvPath(principalHome, m.ID()))
-		if err != nil {
-			return err
-		}
-		env, _, err := m.ResolveEnv(set)
-		if err != nil {
-			return err
-		}
-		resources, err := capsule.ConsentResources(m, env)
-		if err != nil {
-			return err
-		}
-		if len(resources) == 0 {
-			continue
-		}
-		c := &capsule.Consent{ID: uuid.NewString(), Capsule: m.ID(), GrantedAt: time.Now().UTC(), Resources: resources}
-		if err := capsule.SaveConsent(capsule.ConsentPath(principalHome, m.ID()), c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reload tells a running daemon about the new capsules.
-func (o *initOptions) reload(ctx context.Context, h home.Home) error {
-	conn, err := client.Dial(ctx, h, Version)
-	if errors.Is(err, client.ErrNoDaemon) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.Manage(ctx, abi.MethodReloadCapsules, nil); err != nil {
-		return fmt.Errorf("installed, but the running daemon did not take the change: %w", err)
-	}
-	return nil
 }
 
 func short(list []string) []string {

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/unicity-astrid/astrid-go/capsule"
+)
+
+// wants says in words what a capsule may do.
+func wants(m *capsule.Manifest) []string {
+	c := &m.Capabilities
+	var out []string
+	add := func(what string, list []string) {
+		if len(list) > 0 {
+			out = append(out, what+" "+strings.Join(list, ", "))
+		}
+	}
+	add("reads", c.FSRead)
+	add("writes", c.FSWrite)
+	add("network", c.Net)
+	add("runs", c.HostProcess)
+	add("identity", c.Identity)
+	if c.AllowPromptInjection {
+		out = append(out, "changes the system prompt")
+	}
+	if out == nil {
+		out = []string{"messages only"}
+	}
+	return out
+}
+
+// changes says in words how the wants of a capsule differ from those of the version that
+// it replaces: "+" for what is new, "-" for what goes.
+func changes(next, previous *capsule.Manifest) []string {
+	have, want := grants(previous), grants(next)
+	var out []string
+	for _, g := range want {
+		if !slices.Contains(have, g) {
+			out = append(out, "+ "+g)
+		}
+	}
+	for _, g := range have {
+		if !slices.Contains(want, g) {
+			out = append(out, "- "+g)
+		}
+	}
+	return out
+}
+
+// grants lists everything that a manifest allows, one thing each.
+func grants(m *capsule.Manifest) []string {
+	c := &m.Capabilities
+	var out []string
+	for _, l := range []struct {
+		what string
+		list []string
+	}{
+		{"reads", c.FSRead}, {"writes", c.FSWrite}, {"network", c.Net}, {"runs", c.HostProcess}, {"listens", c.NetBind},
+		{"identity", c.Identity}, {"publishes", c.IPCPublish}, {"subscribes", c.IPCSubscribe},
+	} {
+		for _, v := range l.list {
+			out = append(out, l.what+" "+v)
+		}
+	}
+	for _, ic := range m.Interceptors {
+		what := "handles "
+		if ic.Priority < capsule.GuardPriority {
+			what = "guards "
+		}
+		out = append(out, what+ic.Event)
+	}
+	if c.AllowPromptInjection {
+		out = append(out, "changes the system prompt")
+	}
+	if c.Uplink {
+		out = append(out, "is a frontend")
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// consent records what was shown and agreed to. The daemon makes tokens of it. An earlier
+// consent to something else ends.
+func consent(principalHome string, manifests []*capsule.Manifest) error {
+	for _, m := range manifests {
+		set, err := capsule.LoadEnv(capsule.EnvPath(principalHome, m.ID()))
+		if err != nil {
+			return err
+		}
+		env, _, err := m.ResolveEnv(set)
+		if err != nil {
+			return err
+		}
+		resources, err := capsule.ConsentResources(m, env)
+		if err != nil {
+			return err
+		}
+		path := capsule.ConsentPath(principalHome, m.ID())
+		if len(resources) == 0 {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		c := &capsule.Consent{ID: uuid.NewString(), Capsule: m.ID(), GrantedAt: time.Now().UTC(), Resources: resources}
+		if err := capsule.SaveConsent(path, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unicity-astrid/astrid-go/capsule/meter"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
+)
+
+func newGC(sys System) *cobra.Command {
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "gc",
+		Short: "Delete binaries and compiled code that no capsule uses any more",
+		Long: `Delete binaries, interface files and compiled code that no installed capsule of anybody
+uses any more. What is younger than an hour stays: an installation may be about to record
+it. One line for each file that goes.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, err := openCapsules(sys)
+			if err != nil {
+				return err
+			}
+			g := &garbage{c: c, dry: dry, now: time.Now}
+			if err := g.collect(); err != nil {
+				return err
+			}
+			verb := "deleted"
+			if dry {
+				verb = "would delete"
+			}
+			sys.notef("%s %d files, %.1f MiB", verb, g.files, float64(g.bytes)/(1<<20))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would go")
+	return cmd
+}
+
+// garbage is one run of gc.
+type garbage struct {
+	c     *capsules
+	dry   bool
+	now   func() time.Time
+	files int
+	bytes int64
+}
+
+// grace protects what an installation that runs just now has written.
+const grace = time.Hour
+
+func (g *garbage) collect() error {
+	stores, err := g.stores()
+	if err != nil {
+		return err
+	}
+	g.c.store.Now = g.now
+	for _, dir := range []string{g.c.home.BinDir(), g.c.home.WitDir()} {
+		names, err := g.c.store.Unreferenced(dir, stores)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if err := g.drop(filepath.Join(dir, n)); err != nil {
+				return err
+			}
+		}
+	}
+	return g.compiled(stores)
+}
+
+// stores lists the capsule directories of all principals, each after its recovery: what
+// an interrupted change has put aside counts, too.
+func (g *garbage) stores() ([]string, error) {
+	entries, err := os.ReadDir(g.c.home.PrincipalsDir())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		p, err := g.c.home.Principal(e.Name())
+		if err != nil || !e.IsDir() {
+			continue
+		}
+		s := &store.Store{Dir: p.CapsulesDir(), BinDir: g.c.home.BinDir()}
+		if _, err := s.Recover(); err != nil {
+			return nil, fmt.Errorf("principal %s: %w", p.Name(), err)
+		}
+		out = append(out, s.Dir)
+	}
+	return out, nil
+}
+
+// compiled drops rewritten modules of binaries that are gone, or of another rewriter. The
+// compiler's own files do not say which module they belong to: when anything is stale, all
+// of them go, and the next start compiles what it needs.
+func (g *garbage) compiled(stores []string) error {
+	all, err := store.List(stores...)
+	if err != nil {
+		return err
+	}
+	keep := make(map[string]bool)
+	for _, i := range all {
+		if i.Meta != nil {
+			keep[i.Meta.WasmHash+"-"+meter.Version+".wasm"] = true
+		}
+	}
+	before := g.files
+	metered := filepath.Join(g.c.home.CacheDir(), "metered")
+	if err := g.sweep(metered, func(name string) bool { return !keep[name] }); err != nil || g.files == before {
+		return err
+	}
+	return g.sweep(filepath.Join(g.c.home.CacheDir(), "native"), func(string) bool { return true })
+}
+
+// sweep drops the stale files below a directory that are older than the grace period.
+func (g *garbage) sweep(dir string, stale func(name string) bool) error {
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || !stale(e.Name()) {
+			return err
+		}
+		fi, err := e.Info()
+		if err != nil || g.now().Sub(fi.ModTime()) < grace {
+			return err
+		}
+		return g.drop(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// drop deletes a file, or says that it would.
+func (g *garbage) drop(path string) error {
+	fi, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !g.dry {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	g.files++
+	g.bytes += fi.Size()
+	_, err = fmt.Fprintln(g.c.sys.Stdout, strings.TrimPrefix(path, g.c.home.Root()+string(filepath.Separator)))
+	return err
+}
