@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -24,6 +25,7 @@ var codes = []struct {
 	{vfs.ErrTooLarge, abi.CodeTooLarge},
 	{vfs.ErrQuota, abi.CodeLimit},
 	{fs.ErrNotExist, abi.CodeNotFound},
+	{syscall.ENOTEMPTY, abi.CodeIO}, // which is an fs.ErrExist too
 	{fs.ErrExist, abi.CodeExists},
 	{fs.ErrInvalid, abi.CodeInvalid},
 	{context.DeadlineExceeded, abi.CodeTimeout},
