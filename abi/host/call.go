@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 
+	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/ipc"
 )
 
@@ -28,13 +29,16 @@ func (c *Call) Hops() int {
 type frame struct {
 	inst *Instance
 	call *Call
+	self approval.Subject // the caller in calls that touch only its own state
 }
 
 type frameKey struct{}
 
 // Enter returns the context to run guest code of inst with, for call.
 func Enter(ctx context.Context, inst *Instance, call *Call) context.Context {
-	return context.WithValue(ctx, frameKey{}, &frame{inst: inst, call: call})
+	f := &frame{inst: inst, call: call}
+	f.self = f.subject(own, "")
+	return context.WithValue(ctx, frameKey{}, f)
 }
 
 func frameOf(ctx context.Context) *frame {

@@ -81,9 +81,10 @@ type Services struct {
 
 // Host serves the table to guests.
 type Host struct {
-	svc   Services
-	table [abi.FunctionCount]row
-	calls [abi.FunctionCount]atomic.Uint64
+	svc     Services
+	table   [abi.FunctionCount]row
+	actions [abi.FunctionCount]approval.Action // of rows without a plan: always the same
+	calls   [abi.FunctionCount]atomic.Uint64
 }
 
 // New returns a host with all 49 rows.
@@ -102,6 +103,10 @@ func New(svc Services) *Host {
 	}
 	h := &Host{svc: svc}
 	h.table = h.rows()
+	for fn := range h.table {
+		r := &h.table[fn]
+		h.actions[fn] = approval.Action{Kind: r.kind, Class: r.class, Function: abi.Function(fn).String()}
+	}
 	return h
 }
 

@@ -19,6 +19,8 @@ type Instance struct {
 	capsule *Capsule
 	limiter *ipc.RateLimiter
 
+	args   [3][]byte     // parameters of the running host function
+	short  [32]byte      // room for a short result
 	parked []byte        // result the guest has not taken yet, or its input
 	hosted time.Duration // time spent in host functions that may wait
 

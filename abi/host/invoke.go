@@ -33,22 +33,13 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	var err error
 	if r.plan != nil {
 		out, err = h.guarded(ctx, f, fn, r, args)
-	} else {
-		out, err = h.plain(ctx, f, fn, r, args)
+	} else if _, err = h.svc.Gate.Intercept(ctx, f.self, h.actions[fn]); err == nil {
+		out, err = r.plain(ctx, f, args)
 	}
 	if err != nil {
 		return nil, toError(err)
 	}
 	return out, nil
-}
-
-// plain runs a row that touches only the calling instance's own state.
-func (h *Host) plain(ctx context.Context, f *frame, fn abi.Function, r *row, args [][]byte) ([]byte, error) {
-	a := approval.Action{Kind: r.kind, Class: r.class, Function: fn.String()}
-	if _, err := h.svc.Gate.Intercept(ctx, f.subject(own, ""), a); err != nil {
-		return nil, err
-	}
-	return r.plain(ctx, f, args)
 }
 
 // guarded runs a row whose effect reaches beyond the instance.

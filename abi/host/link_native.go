@@ -50,8 +50,8 @@ func (h *Host) nativeFunc(fn abi.Function) api.GoModuleFunc {
 		}
 		// The slices alias guest memory. The guest stands still until we return,
 		// so they are stable; whatever outlives the call must be copied.
-		var buf [3][]byte
-		args := buf[:len(params)]
+		args := f.inst.args[:len(params)]
+		clear(args)
 		for i, p := range params {
 			ptr, n := uint32(stack[2*i]), uint32(stack[2*i+1])
 			if uint64(n) > uint64(p.max) {
@@ -69,6 +69,7 @@ func (h *Host) nativeFunc(fn abi.Function) api.GoModuleFunc {
 			args[i] = b
 		}
 		out, e := h.invoke(ctx, f, fn, args)
+		clear(args)
 		if e != nil {
 			stack[0] = f.inst.fail(e)
 			return

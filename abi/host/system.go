@@ -52,8 +52,8 @@ func (h *Host) signalReady(_ context.Context, f *frame, _ [][]byte) ([]byte, err
 	return nil, nil
 }
 
-func (h *Host) clockMs(context.Context, *frame, [][]byte) ([]byte, error) {
-	return strconv.AppendInt(nil, max(h.svc.Now().UnixMilli(), 0), 10), nil
+func (h *Host) clockMs(_ context.Context, f *frame, _ [][]byte) ([]byte, error) {
+	return strconv.AppendInt(f.inst.short[:0], max(h.svc.Now().UnixMilli(), 0), 10), nil
 }
 
 func (h *Host) checkCapability(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
