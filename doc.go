@@ -1,4 +1,4 @@
-// Package astrid is the root of Astrid in Go, an operating system for AI agents. There is
-// no code here: ARCHITECTURE.md says where things are. The tests of this package hold the
-// rules that concern the tree as a whole.
+// Package astrid is the root of Astrid in Go, an operating system for AI agents. All it
+// has is the source that capsules are built from: ARCHITECTURE.md says where the rest is.
+// The tests of this package hold the rules that concern the tree as a whole.
 package astrid

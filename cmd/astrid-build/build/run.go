@@ -77,6 +77,8 @@ to dist/<name>.capsule; the same input always gives the same bytes.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	})
+	cmd.AddCommand(newCommand(stdout, stderr))
+	cmd.CompletionOptions.DisableDefaultCmd = true
 	f := cmd.Flags()
 	f.StringVarP(&o.Output, "output", "o", "", "output directory, or a file ending in .capsule (default <dir>/dist)")
 	f.StringVarP(&kind, "type", "t", "", "project type: go, wasm or static (default: detected)")

@@ -49,7 +49,7 @@ func packageOf(ctx context.Context, sys System, source string) (path string, don
 	}
 	done = func() { _ = os.RemoveAll(scratch) }
 	path = filepath.Join(scratch, "built"+store.ArchiveSuffix)
-	if err := runBuild(ctx, sys, sys.Stderr, "-o", path, source); err != nil {
+	if err := runBuild(ctx, sys, io.Discard, "-o", path, source); err != nil {
 		return "", done, err
 	}
 	return path, done, nil
