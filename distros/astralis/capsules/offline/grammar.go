@@ -15,6 +15,7 @@ const usage = `I am the offline provider: there is no model behind me. I underst
   write TEXT to FILE
   run COMMAND
   remember TEXT
+  use TOOL [with JSON]
 
 Install a model with: astrid init --provider openai-compat`
 
@@ -46,6 +47,7 @@ var (
 	writeForm    = regexp.MustCompile(`(?is)^(?:please\s+)?(?:write|put|save)\s+(.+)\s+(?:to|into|in)\s+(?:the\s+)?(?:file\s+)?(\S+?)[.!]?$`)
 	createForm   = regexp.MustCompile(`(?is)^(?:please\s+)?create\s+(?:the\s+)?(?:file\s+)?(\S+)\s+with\s+(.+)$`)
 	runForm      = regexp.MustCompile(`(?is)^(?:please\s+)?(?:run|execute)\s+(.+)$`)
+	useForm      = regexp.MustCompile(`(?is)^(?:please\s+)?use\s+(?:the\s+)?(?:tool\s+)?([a-z_][\w-]*)(?:\s+tool)?(?:\s+with\s+(\{.*\}))?[.?!]?$`)
 	rememberForm = regexp.MustCompile(`(?is)^(?:please\s+)?remember\s+(?:that\s+)?(.+)$`)
 )
 
@@ -54,6 +56,10 @@ func parse(prompt string) (steps []step, ok bool) {
 	// What was piped in comes before the request; the request is the last paragraph.
 	if i := strings.LastIndex(strings.TrimRight(prompt, "\n"), "\n\n"); i >= 0 {
 		prompt = prompt[i+2:]
+	}
+	// Arguments in JSON may hold what else would part two requests.
+	if s, ok := parseUse(strings.TrimSpace(prompt)); ok {
+		return []step{s}, true
 	}
 	for _, part := range joints.Split(strings.TrimSpace(prompt), -1) {
 		part = strings.TrimSpace(part)
@@ -70,6 +76,9 @@ func parse(prompt string) (steps []step, ok bool) {
 }
 
 func parseStep(text string) (step, bool) {
+	if s, ok := parseUse(text); ok {
+		return s, true
+	}
 	s := step{said: text}
 	match := func(re *regexp.Regexp) []string { return re.FindStringSubmatch(text) }
 	switch {
@@ -102,6 +111,25 @@ func parseStep(text string) (step, bool) {
 	case match(readForm) != nil:
 		s.tool, s.args = "read_file", map[string]any{"file_path": unquote(match(readForm)[1])}
 	default:
+		return step{}, false
+	}
+	return s, true
+}
+
+// parseUse understands the request to use any tool. Arguments that are not a JSON object
+// are not understood.
+func parseUse(text string) (step, bool) {
+	m := useForm.FindStringSubmatch(text)
+	if m == nil {
+		return step{}, false
+	}
+	s := step{tool: m[1], args: map[string]any{}, said: text}
+	if m[2] == "" {
+		return s, true
+	}
+	d := json.NewDecoder(strings.NewReader(m[2]))
+	d.UseNumber() // large numbers stay what they are
+	if d.Decode(&s.args) != nil || d.More() {
 		return step{}, false
 	}
 	return s, true

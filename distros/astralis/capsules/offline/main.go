@@ -25,7 +25,7 @@ func main() {}
 func describe(*sdk.Context, []byte) (sdk.Verdict, error) {
 	return sdk.Reply(map[string][]abi.ProviderDescription{"providers": {{
 		ID:              providerID,
-		Description:     "Offline stand-in: no model, understands list, read, search, write, run and remember",
+		Description:     "Offline stand-in: no model, understands list, read, search, write, run, remember and use",
 		RequestTopic:    abi.TopicGeneratePrefix + providerID,
 		StreamTopic:     abi.TopicStreamPrefix + providerID,
 		Capabilities:    []string{"text", "tools"},
