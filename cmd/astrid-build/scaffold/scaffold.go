@@ -92,7 +92,11 @@ func write(dir string, sets ...map[string][]byte) error {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	return os.Rename(tmp, dir) // replaces an empty directory
+	// An empty directory gives way; it fails if somebody has put something in meanwhile.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(tmp, dir)
 }
 
 func templates(name string) (map[string][]byte, error) {
