@@ -126,7 +126,7 @@ type BusStatus struct {
 // Methods of a [KernelRequest] about what sessions changed. Each acts on the overlays of the
 // client's principal and answers Success with the record named here.
 const (
-	MethodListOverlays   = "ListOverlays"   // params [OverlayQuery], answers a list of [OverlayInfo], the last used first
+	MethodListOverlays   = "ListOverlays"   // params [OverlayQuery], answers a list of [OverlayInfo]: the nearest workspace first, then the last used
 	MethodOverlayChanges = "OverlayChanges" // params [OverlaySelector], answers [OverlayChanges]
 	MethodOverlayDiff    = "OverlayDiff"    // params [OverlaySelector], answers [OverlayDiff]
 	MethodCommitOverlay  = "CommitOverlay"  // params [OverlayCommit], answers [OverlayOutcome]
@@ -137,7 +137,7 @@ const (
 type OverlayQuery struct {
 	// Directory selects the sessions that work in it or in a directory above it; "" means all.
 	Directory string `json:"directory,omitempty"`
-	// Session selects one, even when it changed nothing.
+	// Session selects one, even when it changed nothing; the list is empty when it was never used.
 	Session string `json:"session,omitempty"`
 }
 

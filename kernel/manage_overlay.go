@@ -32,11 +32,7 @@ func (k *Kernel) listOverlays(ctx context.Context, principal string, raw json.Ra
 		return nil, err
 	}
 	if p.Session != "" {
-		info, err := k.files.describe(ctx, principal, p.Session)
-		if err != nil {
-			return nil, err
-		}
-		return []abi.OverlayInfo{info}, nil
+		return k.files.describe(ctx, principal, p.Session)
 	}
 	if p.Directory != "" {
 		if !filepath.IsAbs(p.Directory) {

@@ -99,16 +99,13 @@ func within(dir, root string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// describe tells about one session, with or without changes.
-func (f *files) describe(ctx context.Context, principal, id string) (abi.OverlayInfo, error) {
+// describe tells about one session, with or without changes; nothing when there is none.
+func (f *files) describe(ctx context.Context, principal, id string) ([]abi.OverlayInfo, error) {
 	old, rec, err := f.record(ctx, principal, id)
-	if err != nil {
-		return abi.OverlayInfo{}, err
+	if err != nil || old == nil {
+		return []abi.OverlayInfo{}, err
 	}
-	if old == nil {
-		return abi.OverlayInfo{}, fmt.Errorf("%w: %q", errNoSession, id)
-	}
-	return f.inspect(ctx, principal, session{id, rec}), nil
+	return []abi.OverlayInfo{f.inspect(ctx, principal, session{id, rec})}, nil
 }
 
 func (f *files) inspect(ctx context.Context, principal string, s session) abi.OverlayInfo {

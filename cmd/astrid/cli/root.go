@@ -91,7 +91,8 @@ Standard output carries the answer and nothing else.`,
 	f.BoolVar(&o.printSession, "print-session", false, "print the session's id as the last line on standard error")
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
-	root.AddCommand(newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newCapsule(sys), newBuild(sys), newGC(sys),
+	root.AddCommand(newDiff(sys), newCommit(sys), newDiscard(sys),
+		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newCapsule(sys), newBuild(sys), newGC(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	usageErrors(root)
 	return root
