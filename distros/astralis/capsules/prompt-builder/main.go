@@ -7,6 +7,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,8 +43,15 @@ type response struct {
 	Messages          []abi.ChatMessage       `json:"messages,omitempty"`
 }
 
-func handleAssemble(ctx *sdk.Context, r request) error {
-	resp, err := assemble(ctx, r)
+func handleAssemble(ctx *sdk.Context, raw json.RawMessage) error {
+	var r request
+	var resp *response
+	err := json.Unmarshal(raw, &r)
+	if err != nil {
+		err = fmt.Errorf("invalid request: %w", err)
+	} else {
+		resp, err = assemble(ctx, r)
+	}
 	if err != nil {
 		return ipc.Publish(abi.TopicAssembled, map[string]string{"error": err.Error(), "request_id": r.RequestID, "session_id": r.SessionID})
 	}
@@ -85,7 +93,7 @@ func tools() ([]abi.LlmToolDefinition, error) {
 	var defs []abi.LlmToolDefinition
 	for _, a := range answers {
 		for _, t := range a.Tools {
-			if slices.ContainsFunc(defs, func(d abi.LlmToolDefinition) bool { return d.Name == t.Name }) {
+			if t.Name == "" || slices.ContainsFunc(defs, func(d abi.LlmToolDefinition) bool { return d.Name == t.Name }) {
 				continue
 			}
 			schema := t.InputSchema
@@ -110,6 +118,10 @@ func history(session, requestID string) ([]abi.ChatMessage, error) {
 	}
 	r, err := ipc.Decode[struct {
 		Messages []abi.ChatMessage `json:"messages"`
+		Error    string            `json:"error"`
 	}](m)
+	if err == nil && r.Error != "" {
+		err = errors.New(r.Error)
+	}
 	return r.Messages, err
 }

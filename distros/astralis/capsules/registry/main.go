@@ -10,6 +10,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/time"
 )
 
 var (
@@ -181,7 +182,7 @@ func handleCommand(_ *sdk.Context, in abi.UserInput) error {
 	if err != nil || len(s.Providers) == 0 {
 		return err
 	}
-	ask := abi.SelectionRequired{RequestID: fmt.Sprintf("models-%d", len(s.Providers)), Title: "Select LLM Model", CallbackTopic: topicCallback}
+	ask := abi.SelectionRequired{RequestID: fmt.Sprintf("models-%d-%d", time.Now().UnixMilli(), len(s.Providers)), Title: "Select LLM Model", CallbackTopic: topicCallback}
 	for _, p := range s.Providers {
 		ask.Options = append(ask.Options, abi.SelectionOption{ID: p.ID, Label: p.ID, Description: p.Description})
 	}

@@ -73,11 +73,13 @@ func isKnown(name string) (bool, error) {
 	return tools[name], nil
 }
 
+// validName tells whether a name can be a segment of the tools' topics. The topic of a tool
+// called "result" would be that of the answers.
 func validName(s string) bool {
 	for _, r := range s {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' && r != ':' {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && s != "result"
 }

@@ -39,7 +39,7 @@ type getRequest struct {
 type getResponse struct {
 	CorrelationID string            `json:"correlation_id"`
 	Messages      []abi.ChatMessage `json:"messages"`
-	Error         string            `json:"error,omitempty"` // nothing was appended or read
+	Error         string            `json:"error,omitempty"` // why there are no messages
 }
 
 func handleGetMessages(_ *sdk.Context, r getRequest) error {
@@ -55,7 +55,14 @@ func handleGetMessages(_ *sdk.Context, r getRequest) error {
 	if resp.Messages == nil {
 		resp.Messages = []abi.ChatMessage{}
 	}
-	return errors.Join(err, ipc.Publish(abi.TopicSessionGetResponse+r.CorrelationID, resp))
+	sent := ipc.Publish(abi.TopicSessionGetResponse+r.CorrelationID, resp)
+	if sent != nil && err == nil { // too much for one message, most likely: whoever waits must know
+		err = fmt.Errorf("session %s: the history of %d messages could not be sent, start a new session: %w", idOr(r.SessionID), len(messages), sent)
+		sent = ipc.Publish(abi.TopicSessionGetResponse+r.CorrelationID, getResponse{
+			CorrelationID: r.CorrelationID, Messages: []abi.ChatMessage{}, Error: err.Error(),
+		})
+	}
+	return errors.Join(err, sent)
 }
 
 func appendAndLoad(id string, extra json.RawMessage) ([]abi.ChatMessage, error) {

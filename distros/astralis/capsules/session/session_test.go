@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk/sdktest"
+)
+
+func says(texts ...string) []abi.ChatMessage {
+	var out []abi.ChatMessage
+	for _, s := range texts {
+		out = append(out, abi.TextMessage(abi.RoleUser, s))
+	}
+	return out
+}
+
+// get asks for a session's messages, after appending some, and returns the answer.
+func get(t *testing.T, h *sdktest.Host, id string, extra any) getResponse {
+	t.Helper()
+	h.Forget()
+	h.Call("handle_get_messages", map[string]any{"session_id": id, "correlation_id": "c1", "append_before_read": extra})
+	all := h.Published("session.v1.response.get_messages.c1")
+	if len(all) == 0 {
+		t.Fatalf("no answer; log: %v", h.Logs())
+	}
+	var r getResponse
+	if err := json.Unmarshal(all[len(all)-1], &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.CorrelationID != "c1" || r.Messages == nil {
+		t.Errorf("%s", all[0])
+	}
+	return r
+}
+
+func texts(r getResponse) string {
+	var out []string
+	for _, m := range r.Messages {
+		out = append(out, m.Content.Text)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestOrder(t *testing.T) {
+	h := sdktest.New(t)
+	if r := get(t, h, "s", nil); len(r.Messages) != 0 || r.Error != "" {
+		t.Errorf("an unknown session: %+v", r)
+	}
+	var want []string
+	for i := range 25 { // beyond one digit: keys must sort as numbers
+		text := fmt.Sprintf("m%d", i)
+		want = append(want, text)
+		if i%2 == 0 {
+			h.Call("handle_append", appendRequest{SessionID: "s", Messages: says(text)})
+		} else if r := get(t, h, "s", says(text)); texts(r) != strings.Join(want, " ") {
+			t.Fatalf("after %d appends: %s", i+1, texts(r))
+		}
+	}
+	get(t, h, "s", []abi.ChatMessage{})
+	if r := get(t, h, "s", says("a", "b")); texts(r) != strings.Join(want, " ")+" a b" {
+		t.Errorf("%s", texts(r))
+	}
+}
+
+// Nothing is changed on its way through the store.
+func TestMessagesStayAsTheyAre(t *testing.T) {
+	h := sdktest.New(t)
+	const messages = `[{"role":"system","content":"ä\n\"x\""},{"role":"user","content":[{"type":"text","text":"what"},{"type":"image","data":"aGk=","media_type":"image/png"}]},` +
+		`{"role":"assistant","content":[{"id":"1","name":"f","arguments":{"b":1,"a":[2.50,null]}}]},{"role":"tool","content":{"call_id":"1","content":"","is_error":true}}]`
+	r := get(t, h, "s", json.RawMessage(messages))
+	got, err := json.Marshal(r.Messages)
+	if err != nil || string(got) != messages {
+		t.Errorf("got  %s\nwant %s\n%v", got, messages, err)
+	}
+}
+
+// Sessions whose ids begin alike, or hold what the keys are made of, are apart.
+func TestSessionsAreApart(t *testing.T) {
+	h := sdktest.New(t)
+	ids := []string{"a", "ab", "a/", `a"`, `a"/0000000000`, "a\x00b", "ä", "session.log.", " ", "A", "default"}
+	for _, id := range ids {
+		get(t, h, id, says("of "+id))
+	}
+	for _, id := range ids {
+		if r := get(t, h, id, nil); texts(r) != "of "+id {
+			t.Errorf("%q holds %q %s", id, texts(r), r.Error)
+		}
+	}
+	if r := get(t, h, "", nil); texts(r) != "of default" {
+		t.Errorf("no id: %q", texts(r))
+	}
+	h.Caller.Principal = "eve"
+	if r := get(t, h, "a", nil); texts(r) != "" {
+		t.Errorf("another principal sees %q", texts(r))
+	}
+}
+
+func TestDamage(t *testing.T) {
+	for name, spoil := range map[string]func(h *sdktest.Host){
+		"name":  func(h *sdktest.Host) { h.SetKey(logPrefix("s")+"zzz", "[]") },
+		"value": func(h *sdktest.Host) { h.SetKey(logPrefix("s")+"0000000000", "[{") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := sdktest.New(t)
+			get(t, h, "s", says("one"))
+			spoil(h)
+			if r := get(t, h, "s", says("two")); !strings.Contains(r.Error, "damaged") {
+				t.Errorf("%+v", r)
+			}
+			if r := get(t, h, "other", says("x")); r.Error != "" || texts(r) != "x" {
+				t.Errorf("another session: %+v", r)
+			}
+		})
+	}
+}
+
+func TestStorageFails(t *testing.T) {
+	for _, f := range []abi.Function{abi.KvGet, abi.KvSet, abi.KvListKeys} {
+		h := sdktest.New(t)
+		get(t, h, "s", says("one"))
+		h.Fail(f, abi.CodeIO, "disk full")
+		if r := get(t, h, "s", says("two")); !strings.Contains(r.Error, "disk full") {
+			t.Errorf("%s: %+v", f, r)
+		}
+	}
+}
+
+func TestUnreadableAppend(t *testing.T) {
+	h := sdktest.New(t)
+	for _, bad := range []string{`7`, `[{"role":"user","content":7}]`, `[{"role":"user","content":null}]`} {
+		if r := get(t, h, "s", json.RawMessage(bad)); !strings.Contains(r.Error, "failed to parse messages") {
+			t.Errorf("%s: %+v", bad, r)
+		}
+	}
+	if r := get(t, h, "s", nil); len(r.Messages) != 0 {
+		t.Errorf("stored %+v", r.Messages)
+	}
+}
+
+// Ids that would not be one segment of a topic have no answer, and nothing is stored.
+func TestCorrelationIDs(t *testing.T) {
+	h := sdktest.New(t)
+	for _, id := range []string{"", "a.b", "."} {
+		h.Call("handle_get_messages", map[string]any{"session_id": "s", "correlation_id": id, "append_before_read": says("x")})
+		h.Call("handle_clear", map[string]any{"session_id": "s", "correlation_id": id})
+	}
+	if m := h.Messages(); len(m) != 0 {
+		t.Errorf("published %v", m)
+	}
+	if r := get(t, h, "s", nil); len(r.Messages) != 0 {
+		t.Errorf("stored %+v", r.Messages)
+	}
+}
+
+func TestClear(t *testing.T) {
+	h := sdktest.New(t)
+	get(t, h, "old", says("kept"))
+	h.Call("handle_clear", clearRequest{SessionID: "old", CorrelationID: "c2"})
+	var r clearResponse
+	if all := h.Published("session.v1.response.clear.c2"); len(all) != 1 || json.Unmarshal(all[0], &r) != nil {
+		t.Fatalf("%s", all)
+	}
+	if r.OldSessionID != "old" || r.CorrelationID != "c2" || len(r.NewSessionID) != 36 || r.NewSessionID[14] != '4' {
+		t.Errorf("%+v", r)
+	}
+	if texts(get(t, h, r.NewSessionID, nil)) != "" || texts(get(t, h, "old", nil)) != "kept" {
+		t.Error("the new session is not empty, or the old one is")
+	}
+	var m meta
+	if err := json.Unmarshal([]byte(h.Key("session.meta."+r.NewSessionID)), &m); err != nil || m.ParentSessionID != "old" {
+		t.Errorf("%+v %v", m, err)
+	}
+}
+
+func TestBigHistory(t *testing.T) {
+	h := sdktest.New(t)
+	piece := strings.Repeat("x", 1<<20)
+	var n int
+	for n = 1; n <= 4; n++ {
+		if r := get(t, h, "s", says(piece)); len(r.Messages) != n || r.Error != "" {
+			t.Fatalf("%d MiB: %d messages, %s", n, len(r.Messages), r.Error)
+		}
+	}
+	// More than a message can carry: whoever waits is told so, and what to do.
+	if r := get(t, h, "s", says(piece)); len(r.Messages) != 0 || !strings.Contains(r.Error, "start a new session") {
+		t.Errorf("%d messages, %q", len(r.Messages), r.Error)
+	}
+	// An append costs the same however long the session is.
+	var written int
+	h.Handle(abi.KvSet, func(p []string) ([]byte, error) { written += len(p[1]); return nil, nil })
+	h.Call("handle_append", appendRequest{SessionID: "s", Messages: says("small")})
+	if written == 0 || written > 100 {
+		t.Errorf("%d bytes were written for a small append", written)
+	}
+}
+
+// The answer comes after the append is stored.
+func TestStoredBeforeAnswered(t *testing.T) {
+	h := sdktest.New(t)
+	h.OnPublish("session.v1.response.get_messages.*", func(abi.Message) {
+		if h.Key(logPrefix("s")+"0000000000") == "" {
+			t.Error("answered before it was stored")
+		}
+	})
+	get(t, h, "s", says("x"))
+}
