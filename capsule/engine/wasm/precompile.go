@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -19,12 +18,9 @@ import (
 // binary that is done, one at a time; it may be nil. What cannot be compiled does not keep
 // the others from being compiled.
 func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compiled func(i int)) error {
-	if err := checkCacheDir(cacheDir); err != nil {
-		return err
-	}
-	cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(cacheDir, "native"))
+	cache, err := openCache(cacheDir)
 	if err != nil {
-		return fmt.Errorf("compile cache: %w", err)
+		return err
 	}
 	// The key of the cache is the module and the features: they must be those of NewRuntime.
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
@@ -56,7 +52,7 @@ func (r *Runtime) precompile(ctx context.Context, binary []byte) error {
 	if err != nil {
 		return err
 	}
-	m, err := r.rt.CompileModule(ctx, metered)
+	m, err := r.compile(ctx, metered)
 	if err != nil {
 		return fmt.Errorf("compile: %w", err)
 	}
