@@ -78,6 +78,9 @@ Standard output carries the answer and nothing else.`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.promptSet = cmd.Flags().Changed("prompt")
+			if startsChat(cmd, sys) {
+				return runChat(cmd.Context(), sys, o.session)
+			}
 			return runHeadless(cmd.Context(), o)
 		},
 	}
@@ -92,7 +95,7 @@ Standard output carries the answer and nothing else.`,
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
 	root.AddCommand(newDiff(sys), newCommit(sys), newDiscard(sys),
-		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newCapsule(sys), newBuild(sys), newGC(sys),
+		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	usageErrors(root)
 	return root

@@ -1,0 +1,333 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// conversation is what has been said in a session, and the turn that runs.
+type conversation struct {
+	timeline
+	prompts []prompt // sent or about to be, not begun
+	turn    string   // the running one; "" is none
+	known   bool     // the turn is known to run; else something seems to
+	began   time.Time
+	said    strings.Builder // text of this round
+	round   int             // first item of this round
+	text    *item           // the block that grows
+	thought *item           // the reasoning that grows
+	done    string          // the turn that ended last
+	answer  string          // the last whole answer, printable
+	usage   abi.Usage       // of this session since it was opened
+}
+
+// prompt is what the person said and has not been begun.
+type prompt struct {
+	turn, text string
+	sent       bool // the daemon has it
+}
+
+func newConversation() conversation { return conversation{timeline: newTimeline()} }
+
+func (c *conversation) busy() bool { return c.turn != "" || len(c.prompts) > 0 }
+
+// enqueue shows a prompt below everything else until its turn begins.
+func (c *conversation) enqueue(turn, text string) {
+	c.prompts = append(c.prompts, prompt{turn: turn, text: text})
+	c.showQueue()
+	c.end()
+}
+
+func (c *conversation) showQueue() {
+	c.queued = c.queued[:0:0]
+	for i, p := range c.prompts {
+		k := kindQueued
+		if i == 0 && c.turn == "" {
+			k = kindUser // about to begin: no need to call it queued
+		}
+		c.queued = append(c.queued, newItem(k, printable(p.text)))
+	}
+}
+
+// unqueue takes a prompt out of the queue.
+func (c *conversation) unqueue(turn string) (prompt, bool) {
+	for i, p := range c.prompts {
+		if p.turn == turn {
+			c.prompts = append(c.prompts[:i:i], c.prompts[i+1:]...)
+			c.showQueue()
+			return p, true
+		}
+	}
+	return prompt{}, false
+}
+
+func (c *conversation) start(turn string, now time.Time) {
+	if turn == c.turn {
+		return
+	}
+	c.settle()
+	c.turn, c.began = turn, now
+	if p, ok := c.unqueue(turn); ok {
+		c.add(newItem(kindUser, printable(p.text)))
+	} else {
+		c.add(newItem(kindNotice, "a prompt from somewhere else"))
+		c.showQueue()
+	}
+	c.newRound()
+}
+
+// join takes notice of a turn whose beginning this screen has not seen.
+func (c *conversation) join(turn string, now time.Time) {
+	if c.turn == "" && turn != "" && turn != c.done {
+		c.turn, c.began = turn, now
+		c.unqueue(turn)
+		c.newRound()
+	}
+}
+
+func (c *conversation) newRound() {
+	c.said.Reset()
+	c.text, c.thought = nil, nil
+	c.round = len(c.items)
+}
+
+// settle closes what was growing.
+func (c *conversation) settle() {
+	if c.text != nil {
+		c.text.open = false
+		if strings.TrimSpace(c.text.text.String()) == "" && c.items[len(c.items)-1] == c.text {
+			c.items = c.items[:len(c.items)-1]
+		}
+		c.text = nil
+	}
+	if c.thought != nil {
+		c.thought.open = false
+		c.thought = nil
+	}
+}
+
+func (c *conversation) delta(d abi.TextDelta, now time.Time) {
+	c.join(d.TurnID, now)
+	if d.TurnID != c.turn {
+		return // of a turn that is over
+	}
+	text := printable(d.Text)
+	c.said.WriteString(text)
+	c.appendText(text)
+	c.touched()
+}
+
+// appendText lets the answer grow: complete blocks become items of their own.
+func (c *conversation) appendText(text string) {
+	if c.thought != nil {
+		c.thought.open = false
+		c.thought = nil
+	}
+	if c.text == nil {
+		if text = strings.TrimLeft(text, "\n"); text == "" {
+			return
+		}
+		c.text = c.add(&item{kind: kindText, first: true, open: true})
+	}
+	before := c.text.text.String()
+	c.text.text.WriteString(text)
+	if !strings.Contains(text, "\n") && !strings.HasSuffix(before, "\n") {
+		return // no block can have ended
+	}
+	for {
+		whole := c.text.text.String()
+		n := blockEnd(whole)
+		if n == 0 {
+			return
+		}
+		c.text.text.Reset()
+		c.text.text.WriteString(whole[:n])
+		c.text.open = false
+		c.text.changed()
+		c.text = c.add(&item{kind: kindText, open: true})
+		c.text.text.WriteString(whole[n:])
+	}
+}
+
+func (c *conversation) think(d abi.TextDelta, now time.Time) {
+	c.join(d.TurnID, now)
+	if d.TurnID != c.turn {
+		return
+	}
+	if c.thought == nil {
+		c.thought = c.add(&item{kind: kindReasoning, open: true})
+	}
+	c.thought.text.WriteString(printable(d.Text))
+	c.touched()
+}
+
+func (c *conversation) toolStarted(s abi.ToolStarted, now time.Time) {
+	c.join(s.TurnID, now)
+	if s.TurnID != c.turn || c.card(s.ID) != nil {
+		return
+	}
+	c.settle()
+	c.add(&item{kind: kindTool, tool: &toolCard{id: s.ID, name: oneLine(s.Name), args: arguments(s.Arguments), began: now}})
+	c.newRound()
+}
+
+// card finds a tool call among the newest items.
+func (c *conversation) card(id string) *item {
+	for i := len(c.items) - 1; i >= 0 && c.items[i].kind != kindUser; i-- {
+		if it := c.items[i]; it.kind == kindTool && it.tool.id == id {
+			return it
+		}
+	}
+	return nil
+}
+
+func (c *conversation) toolCompleted(d abi.ToolCompleted, now time.Time) {
+	c.join(d.TurnID, now)
+	it := c.card(d.CallID)
+	if d.TurnID != c.turn || it == nil || it.tool.done {
+		return
+	}
+	it.tool.finish(d.Content, d.IsError)
+	it.tool.took, it.tool.known = time.Duration(d.DurationMs)*time.Millisecond, true
+	it.changed()
+	c.touched()
+}
+
+// finish ends a turn. Its answer may still follow.
+func (c *conversation) finish(d abi.TurnCompleted) {
+	c.unqueue(d.TurnID) // it may never have begun
+	if c.turn != "" && d.TurnID != c.turn || d.TurnID == c.done {
+		return
+	}
+	c.settle()
+	c.stopCards()
+	c.usage.InputTokens += d.Usage.InputTokens
+	c.usage.OutputTokens += d.Usage.OutputTokens
+	c.turn, c.done = "", d.TurnID
+	c.showQueue()
+	switch {
+	case d.Error != nil:
+		c.add(newItem(kindError, printable(d.Error.Message)))
+	case d.StopReason == abi.StopCancelled:
+		c.add(newItem(kindNotice, "cancelled"))
+	case d.StopReason != abi.StopEndTurn:
+		c.add(newItem(kindNotice, "stopped: "+oneLine(d.StopReason)))
+	}
+	if d.Error != nil || d.StopReason != abi.StopEndTurn {
+		c.newRound() // what the final message repeats is said
+	}
+}
+
+// stopCards marks the calls that will not get a result any more.
+func (c *conversation) stopCards() {
+	for i := len(c.items) - 1; i >= 0 && c.items[i].kind != kindUser; i-- {
+		if it := c.items[i]; it.kind == kindTool && !it.tool.done {
+			it.tool.cut = true
+			it.changed()
+		}
+	}
+}
+
+// respond takes the final text of a turn. What was streamed is right if it is the same;
+// a screen that came late, or a loop that does not stream, gets the text here.
+func (c *conversation) respond(r abi.AgentResponse) (ended bool) {
+	text := printable(r.Text)
+	if !r.IsFinal {
+		if r.TurnID == "" { // the deltas of other agent loops
+			c.said.WriteString(text)
+			c.appendText(text)
+			c.touched()
+		}
+		return false
+	}
+	if r.TurnID != "" && r.TurnID == c.turn { // nothing told before that the turn was over
+		c.turn, c.done = "", r.TurnID
+		c.stopCards()
+		ended = true
+	}
+	c.settle()
+	if len(c.items) > 0 && c.items[len(c.items)-1].kind == kindError || strings.TrimSpace(text) == "" {
+		return ended // the text of a failed turn is its error
+	}
+	if c.said.String() != text {
+		c.dropRound()
+		c.addAnswer(text)
+	}
+	c.answer = text
+	c.said.Reset()
+	c.newRound()
+	c.touched()
+	return ended
+}
+
+// dropRound takes back what was streamed since the last tool call.
+func (c *conversation) dropRound() {
+	kept := c.items[:c.round:c.round]
+	for _, it := range c.items[c.round:] {
+		if it.kind != kindText {
+			kept = append(kept, it)
+		}
+	}
+	c.items = kept
+}
+
+func (c *conversation) addAnswer(text string) {
+	for i, b := range splitBlocks(strings.TrimLeft(text, "\n")) {
+		it := newItem(kindText, b)
+		it.first = i == 0
+		c.add(it)
+	}
+}
+
+// load shows a session's history.
+func (c *conversation) load(messages []abi.ChatMessage) {
+	c.items = nil
+	cards := make(map[string]*item)
+	for _, m := range messages {
+		switch content := m.Content; {
+		case content.Result != nil:
+			if it := cards[content.Result.CallID]; it != nil {
+				it.tool.finish(content.Result.Content, content.Result.IsError)
+			}
+		case content.Calls != nil:
+			for _, call := range content.Calls {
+				it := &item{kind: kindTool, tool: &toolCard{id: call.ID, name: oneLine(call.Name), args: arguments(call.Arguments)}}
+				cards[call.ID] = it
+				c.items = append(c.items, it)
+			}
+		default:
+			c.loadText(m.Role, content)
+		}
+	}
+	c.stopCards()
+	for _, it := range cards {
+		it.tool.cut = !it.tool.done
+	}
+	c.newRound()
+}
+
+func (c *conversation) loadText(role string, content abi.Content) {
+	text := content.Text
+	for _, p := range content.Parts {
+		if p.Type == "text" {
+			text += p.Text
+		} else {
+			text += "[image]"
+		}
+	}
+	text = printable(text)
+	switch role {
+	case abi.RoleUser:
+		c.items = append(c.items, newItem(kindUser, text))
+	case abi.RoleAssistant:
+		c.addAnswer(text)
+		c.answer = text
+	}
+}
+
+func (c *conversation) notice(text string) { c.add(newItem(kindNotice, text)) }
+func (c *conversation) problem(text string) {
+	c.add(newItem(kindError, text))
+}

@@ -1,0 +1,182 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+const (
+	hintShort = 3 * time.Second
+	hintLong  = 8 * time.Second
+	// quitWindow is how quickly the second Ctrl+C must follow the first.
+	quitWindow = 2 * time.Second
+	wheelLines = 3
+)
+
+// key takes one key press.
+func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
+	name := k.Keystroke()
+	if name == "ctrl+c" {
+		return m.interrupt()
+	}
+	m.armed = time.Time{}
+	switch name {
+	case "ctrl+z":
+		return tea.Suspend
+	case "ctrl+l":
+		return tea.ClearScreen
+	}
+	if m.dialog.open() {
+		m.dialog.key(m, k)
+		return nil
+	}
+	if m.scrollKey(name) || m.palette.key(m, name) {
+		return nil
+	}
+	return m.editKey(k, name)
+}
+
+// interrupt is Ctrl+C: the first clears the input, the second leaves.
+func (m *Model) interrupt() tea.Cmd {
+	now := m.Now()
+	if !m.armed.IsZero() && now.Sub(m.armed) <= quitWindow {
+		return tea.Quit
+	}
+	m.armed = now
+	if !m.dialog.open() && !m.input.empty() {
+		m.input.set("")
+		m.palette.update(m)
+	}
+	text := "ctrl+c again quits"
+	if m.turn != "" {
+		text = "esc cancels the turn " + m.theme.dot + " ctrl+c again quits"
+	}
+	m.say(text, quitWindow)
+	return nil
+}
+
+// scrollKey moves the conversation.
+func (m *Model) scrollKey(name string) bool {
+	page := max(1, m.timeline.height-1)
+	switch name {
+	case "pgup":
+		m.timeline.scroll(m.pen(), -page)
+	case "pgdown":
+		m.timeline.scroll(m.pen(), page)
+	case "shift+up":
+		m.timeline.scroll(m.pen(), -1)
+	case "shift+down":
+		m.timeline.scroll(m.pen(), 1)
+	case "ctrl+home":
+		m.timeline.home()
+	case "ctrl+end":
+		m.timeline.end()
+	case "home", "end":
+		if !m.input.empty() {
+			return false
+		}
+		if name == "home" {
+			m.timeline.home()
+		} else {
+			m.timeline.end()
+		}
+	case "ctrl+o":
+		m.unfold = !m.unfold
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *Model) wheel(w tea.MouseWheelMsg) {
+	switch w.Button {
+	case tea.MouseWheelUp:
+		m.timeline.scroll(m.pen(), -wheelLines)
+	case tea.MouseWheelDown:
+		m.timeline.scroll(m.pen(), wheelLines)
+	}
+}
+
+// editKey is everything that goes to the input.
+func (m *Model) editKey(k tea.KeyPressMsg, name string) tea.Cmd {
+	switch name {
+	case "esc":
+		m.cancelTurn()
+		return nil
+	case "ctrl+d":
+		if m.input.empty() {
+			return tea.Quit
+		}
+	case "enter":
+		if in := &m.input; in.cursor == len(in.text) && strings.HasSuffix(in.text, "\\") {
+			in.set(strings.TrimSuffix(in.text, "\\") + "\n")
+			return nil
+		}
+		return m.submit()
+	case "shift+enter", "alt+enter", "ctrl+j":
+		m.input.insert("\n")
+		return nil
+	case "up":
+		if m.input.atTop() {
+			if s, ok := m.history.up(m.input.text); ok {
+				m.input.set(s)
+			}
+			return nil
+		}
+	case "down":
+		if m.input.atBottom() {
+			if s, ok := m.history.down(); ok {
+				m.input.set(s)
+			}
+			return nil
+		}
+	}
+	m.input.typed(k)
+	m.palette.update(m)
+	return nil
+}
+
+// cancelTurn is Esc: it ends the running turn, else takes back the next prompt.
+func (m *Model) cancelTurn() {
+	turn := m.turn
+	if turn == "" && len(m.prompts) > 0 {
+		turn = m.prompts[0].turn
+	}
+	if turn == "" {
+		return
+	}
+	if m.conn != online {
+		m.say("there is no connection to the daemon", hintShort)
+		return
+	}
+	m.stopping = true
+	m.Port.Cancel(turn)
+}
+
+// submit sends what was typed, or carries out a command.
+func (m *Model) submit() tea.Cmd {
+	text := strings.TrimSpace(m.input.text)
+	if text == "" {
+		return nil
+	}
+	m.input.set("")
+	m.palette.close()
+	var save tea.Cmd
+	if m.history.push(text) && m.SaveHistory != nil {
+		save = func() tea.Msg {
+			if err := m.SaveHistory(text); err != nil {
+				return historyMsg{err: err}
+			}
+			return nil
+		}
+	}
+	if strings.HasPrefix(text, "/") && !strings.Contains(text, "\n") {
+		return tea.Batch(save, m.command(text))
+	}
+	turn := m.NewID()
+	m.enqueue(turn, text)
+	m.Port.Prompt(turn, text)
+	return save
+}

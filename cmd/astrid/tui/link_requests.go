@@ -1,0 +1,235 @@
+package tui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
+)
+
+// hydrate reads what the screen shows of a session, and then lets the waiting requests go.
+func (l *link) hydrate(ctx context.Context, conn *client.Conn, correlation string) {
+	session := l.currentSession()
+	topic := abi.TopicSessionGetResponse + correlation
+	c := l.await(topic)
+	msg := connectedMsg{session: session}
+	var st abi.DaemonStatus
+	if err := l.manage(ctx, conn, abi.MethodGetStatus, nil, &st); err == nil {
+		msg.pid = st.PID
+	}
+	err := conn.Publish(ctx, abi.TopicSessionGet, session, "", map[string]string{"session_id": session, "correlation_id": correlation})
+	if err == nil {
+		msg.history, err = l.history(ctx, topic, c)
+	}
+	if errors.Is(err, client.ErrClosed) || errors.Is(err, errOffline) || ctx.Err() != nil {
+		return // the reader tells
+	}
+	if err != nil {
+		msg.problem = err.Error()
+	}
+	l.send(msg)
+	l.mu.Lock()
+	if l.conn == conn {
+		close(l.up)
+	}
+	l.mu.Unlock()
+	l.refreshAll()
+}
+
+func (l *link) history(ctx context.Context, topic string, c <-chan abi.Message) ([]abi.ChatMessage, error) {
+	m, err := l.reply(ctx, topic, c, "the request for the session's history")
+	if err != nil {
+		return nil, err
+	}
+	var r struct {
+		Messages []abi.ChatMessage `json:"messages"`
+		Error    string            `json:"error"`
+	}
+	if err := json.Unmarshal(unwrap(m.Payload), &r); err != nil {
+		return nil, fmt.Errorf("history of the session: %w", err)
+	}
+	if r.Error != "" {
+		return nil, fmt.Errorf("history of the session: %s", r.Error)
+	}
+	return r.Messages, nil
+}
+
+// refreshAll asks for everything that the status line and the completion show.
+func (l *link) refreshAll() {
+	l.add(job{do: func(ctx context.Context, c *client.Conn) error {
+		// No registry capsule is no error: the model stays unknown.
+		_ = c.Publish(ctx, "registry.v1.get_active_model", l.currentSession(), "", struct{}{})
+		go func() {
+			var list commandsMsg
+			if l.manage(ctx, c, abi.MethodGetCommands, nil, &list) == nil {
+				l.send(list)
+			}
+		}()
+		return nil
+	}})
+	l.Refresh()
+}
+
+// work carries out requests, one after the other.
+func (l *link) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-l.jobs:
+			conn, err := l.current(ctx, j.needed)
+			if err == nil {
+				err = j.do(ctx, conn)
+			}
+			if err != nil && j.what != "" && ctx.Err() == nil {
+				l.send(failedMsg{what: j.what, turn: j.turn, err: err})
+			}
+		}
+	}
+}
+
+// current returns the connection; if it is needed, one is waited for.
+func (l *link) current(ctx context.Context, needed bool) (*client.Conn, error) {
+	timer := time.NewTimer(wakeTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.cold: // of an earlier request
+	default:
+	}
+	for {
+		l.mu.Lock()
+		conn, up := l.conn, l.up
+		l.mu.Unlock()
+		select {
+		case <-up:
+			return conn, nil
+		default:
+		}
+		if !needed {
+			return nil, errOffline
+		}
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+			return nil, errOffline
+		case err := <-l.cold:
+			return nil, err
+		case <-up:
+		}
+	}
+}
+
+// add queues a request. The screen never waits for it.
+func (l *link) add(j job) {
+	select {
+	case l.jobs <- j:
+	default:
+		go l.send(failedMsg{what: j.what, turn: j.turn, err: fmt.Errorf("too many requests wait for the daemon (%d)", maxJobs)})
+	}
+}
+
+func (l *link) Prompt(turn, text string) {
+	l.add(job{what: "the prompt was not sent", turn: turn, needed: true, do: func(ctx context.Context, c *client.Conn) error {
+		in, err := json.Marshal(abi.InputContext{TurnID: turn})
+		if err != nil {
+			return err
+		}
+		s := l.currentSession()
+		if err := c.Publish(ctx, abi.TopicUserPrompt, s, l.start.Workspace, abi.UserInput{Text: text, SessionID: s, Context: in}); err != nil {
+			return err
+		}
+		l.send(sentMsg{turn})
+		return nil
+	}})
+}
+
+func (l *link) Cancel(turn string) {
+	l.add(job{what: "the turn could not be cancelled", do: func(ctx context.Context, c *client.Conn) error {
+		in, err := json.Marshal(abi.InputContext{Action: abi.ActionCancelTurn, TurnID: turn})
+		if err != nil {
+			return err
+		}
+		s := l.currentSession()
+		return c.Publish(ctx, abi.TopicUserPrompt, s, "", abi.UserInput{SessionID: s, Context: in})
+	}})
+}
+
+func (l *link) Answer(id, session, decision, feedback string) {
+	l.add(job{what: "the decision was not taken", do: func(ctx context.Context, c *client.Conn) error {
+		a := abi.ApprovalResponse{RequestID: id, Decision: decision}
+		if feedback != "" {
+			a.Reason = &feedback
+		}
+		if err := c.Publish(ctx, abi.TopicApprovalResponse+id, session, "", a); err != nil {
+			return err
+		}
+		l.send(answeredMsg{id})
+		return nil
+	}})
+}
+
+func (l *link) Command(text string) {
+	l.add(job{what: "the command was not sent", do: func(ctx context.Context, c *client.Conn) error {
+		s := l.currentSession()
+		return c.Publish(ctx, abi.TopicCommandExecute, s, l.start.Workspace, abi.UserInput{Text: text, SessionID: s})
+	}})
+}
+
+func (l *link) Models() {
+	l.add(job{what: "the models could not be listed", do: func(ctx context.Context, c *client.Conn) error {
+		return c.Publish(ctx, "registry.v1.get_providers", l.currentSession(), "", struct{}{})
+	}})
+}
+
+func (l *link) SetModel(id string) {
+	l.add(job{what: "the model could not be chosen", do: func(ctx context.Context, c *client.Conn) error {
+		return c.Publish(ctx, "registry.v1.set_active_model", l.currentSession(), "", map[string]string{"model_id": id})
+	}})
+}
+
+// Refresh asks for the mode and for what the session has cost.
+func (l *link) Refresh() {
+	l.add(job{do: func(ctx context.Context, c *client.Conn) error {
+		go func() {
+			var mode abi.ModeInfo
+			if l.manage(ctx, c, abi.MethodGetMode, abi.ModeQuery{Workspace: l.start.Workspace}, &mode) == nil {
+				l.send(modeMsg(mode))
+			}
+			var b abi.BudgetInfo
+			if l.manage(ctx, c, abi.MethodGetBudget, nil, &b) == nil {
+				l.send(costOf(b, l.currentSession()))
+			}
+		}()
+		return nil
+	}})
+}
+
+func costOf(b abi.BudgetInfo, session string) costMsg {
+	for _, t := range b.Totals {
+		if t.Scope == "session" && t.Name == session {
+			return costMsg(t.SpentUSD)
+		}
+	}
+	return 0
+}
+
+// Switch goes on with another session, which has no history yet.
+func (l *link) Switch(session string) {
+	l.mu.Lock()
+	l.session = session // also for a connection that is made later
+	l.mu.Unlock()
+	l.add(job{what: "the new session could not be followed", do: func(ctx context.Context, c *client.Conn) error {
+		return l.attach(ctx, c, uuid.NewString())
+	}})
+}

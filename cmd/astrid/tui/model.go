@@ -1,0 +1,323 @@
+package tui
+
+import (
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// Port is what the screen asks of the connection. Its methods only queue: what comes of it
+// arrives as a message.
+type Port interface {
+	Prompt(turn, text string)
+	Cancel(turn string) // "" is whichever runs
+	Answer(id, session, decision, feedback string)
+	Command(text string)
+	Models()
+	SetModel(id string)
+	Refresh()
+	Switch(session string)
+}
+
+// Config is the world of a [Model].
+type Config struct {
+	Port      Port
+	Now       func() time.Time
+	NewID     func() string // of turns and sessions
+	Session   string        // id
+	Name      string        // what the person calls the session; may be ""
+	Workspace string        // as shown
+	ASCII     bool          // the terminal does not take UTF-8
+	// LoadHistory and SaveHistory keep the input history; nil means that nothing is kept.
+	LoadHistory func() ([]string, error)
+	SaveHistory func(string) error
+}
+
+// connection is what the screen knows about the daemon.
+type connection uint8
+
+const (
+	connecting connection = iota
+	online
+	offline
+)
+
+// Model is the state of the screen.
+type Model struct {
+	Config
+	theme *theme
+	conversation
+	input   input
+	history lineHistory
+	palette palette
+	dialog  dialog
+
+	width, height int
+	frame         int // of the spinner
+	ticking       bool
+
+	conn     connection
+	connNote string
+	pid      int
+	opened   bool // the history has been shown
+	mode     string
+	modelID  string
+	cost     float64
+	commands []capsuleCommand
+	models   bool // the person asked for the list
+	modeSaid bool // the person asked for the mode
+	stopping bool // Esc was pressed for the running turn
+	hint     string
+	hintTill time.Time
+	armed    time.Time // when Ctrl+C was pressed last
+}
+
+// NewModel makes the screen of a session.
+func NewModel(c Config) *Model {
+	m := &Model{Config: c, theme: newTheme(c.ASCII, true), conversation: newConversation()}
+	m.input = newInput("Ask something, or / for commands", maxInput)
+	m.connNote = "connecting to the daemon"
+	return m
+}
+
+type (
+	historyMsg struct {
+		entries []string
+		err     error
+	}
+	tickMsg struct{}
+)
+
+// Init asks for what the screen needs to know about the terminal.
+func (m *Model) Init() tea.Cmd {
+	cmds := []tea.Cmd{tea.RequestBackgroundColor, m.tick()}
+	if m.LoadHistory != nil {
+		cmds = append(cmds, func() tea.Msg {
+			entries, err := m.LoadHistory()
+			return historyMsg{entries, err}
+		})
+	}
+	return tea.Batch(cmds...)
+}
+
+// tickEvery is how often the screen moves by itself while something runs.
+const tickEvery = 150 * time.Millisecond
+
+// tick keeps spinner and countdown going while there are any. An idle screen does not wake up.
+func (m *Model) tick() tea.Cmd {
+	if m.ticking || !m.restless() {
+		return nil
+	}
+	m.ticking = true
+	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+func (m *Model) restless() bool {
+	return m.busy() || m.dialog.open() || m.conn != online || m.Now().Before(m.hintTill)
+}
+
+// Update takes one message.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	if t := m.tick(); t != nil {
+		cmd = tea.Batch(cmd, t)
+	}
+	return m, cmd
+}
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+		m.layout()
+	case tea.BackgroundColorMsg:
+		m.theme.use(msg.IsDark())
+	case tickMsg:
+		m.ticking = false
+		m.frame++
+		m.expire()
+	case historyMsg:
+		if msg.err != nil {
+			m.problem(printable(msg.err.Error()))
+		}
+		m.history.load(msg.entries)
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	case tea.PasteMsg:
+		m.paste(msg.Content)
+	case tea.MouseWheelMsg:
+		m.wheel(msg)
+	default:
+		m.daemon(msg)
+	}
+	return nil
+}
+
+// daemon takes what the link sends.
+func (m *Model) daemon(msg tea.Msg) {
+	switch msg := msg.(type) {
+	case connectingMsg:
+		m.connNote = oneLine(msg.note)
+	case connectedMsg:
+		m.connected(msg)
+	case lostMsg:
+		m.lost(msg.err)
+	case sentMsg:
+		for i := range m.prompts {
+			m.prompts[i].sent = m.prompts[i].sent || m.prompts[i].turn == msg.turn
+		}
+	case failedMsg:
+		m.failed(msg)
+	case commandsMsg:
+		m.commands = msg
+		m.palette.update(m)
+	case modeMsg:
+		m.modeIs(msg)
+	case costMsg:
+		m.cost = float64(msg)
+	case modelMsg:
+		m.modelID = oneLine(msg.id)
+	case modelSetMsg:
+		m.modelSet(msg)
+	case providersMsg:
+		m.listModels(msg)
+	case ask:
+		m.dialog.push(m, msg)
+	case answeredMsg:
+		// The dialog closed when the decision was made.
+	case badMsg:
+		m.problem("the daemon sent what this program does not understand: " + printable(msg.err.Error()))
+	default:
+		m.event(msg)
+	}
+}
+
+// event takes what happens in the session.
+func (m *Model) event(msg tea.Msg) {
+	now := m.Now()
+	switch msg := msg.(type) {
+	case abi.TurnStarted:
+		if msg.SessionID == m.Session {
+			m.stopping = false
+			m.start(msg.TurnID, now)
+		}
+	case abi.TextDelta:
+		if msg.SessionID == m.Session {
+			m.delta(msg, now)
+		}
+	case reasoningMsg:
+		if msg.SessionID == m.Session {
+			m.think(abi.TextDelta(msg), now)
+		}
+	case abi.ToolStarted:
+		if msg.SessionID == m.Session {
+			m.toolStarted(msg, now)
+		}
+	case abi.ToolCompleted:
+		if msg.SessionID == m.Session {
+			m.toolCompleted(msg, now)
+		}
+	case abi.TurnCompleted:
+		if msg.SessionID == m.Session {
+			m.stopping = false
+			m.finish(msg)
+			if msg.Model != "" {
+				m.modelID = oneLine(msg.Model)
+			}
+			m.Port.Refresh()
+		}
+	case abi.AgentResponse:
+		if msg.SessionID == m.Session && m.respond(msg) {
+			m.stopping = false
+			m.Port.Refresh()
+		}
+	}
+}
+
+// connected shows the history, and says what a restart of the daemon has cost.
+func (m *Model) connected(msg connectedMsg) {
+	if msg.session != m.Session {
+		return
+	}
+	restarted := m.opened && msg.pid != m.pid
+	again := m.opened
+	m.conn, m.pid, m.opened = online, msg.pid, true
+	if restarted || !again {
+		m.turn, m.stopping = "", false
+		if msg.problem == "" {
+			m.load(msg.history)
+		}
+	}
+	if msg.problem != "" {
+		m.problem(printable(msg.problem))
+	}
+	if !again {
+		return
+	}
+	gone := 0
+	if restarted {
+		gone = m.dropSent()
+	}
+	switch {
+	case gone > 0:
+		m.notice(fmt.Sprintf("the daemon was restarted; %d prompt(s) that waited in it are gone (Up brings them back)", gone))
+	case restarted:
+		m.notice("connected to the daemon again; it was restarted, what ran in it has ended")
+	default:
+		m.notice("connected to the daemon again")
+	}
+}
+
+// dropSent forgets prompts that only the old daemon knew.
+func (m *Model) dropSent() int {
+	var kept []prompt
+	for _, p := range m.prompts {
+		if !p.sent {
+			kept = append(kept, p)
+		}
+	}
+	gone := len(m.prompts) - len(kept)
+	m.prompts = kept
+	m.showQueue()
+	return gone
+}
+
+func (m *Model) lost(err error) {
+	text := "unknown reason"
+	if err != nil {
+		text = oneLine(err.Error())
+	}
+	m.connNote = text
+	if m.conn != online {
+		return // said before
+	}
+	m.conn = offline
+	m.settle()
+	m.dialog.clear()
+	m.notice("the connection to the daemon is lost (" + text + "); trying again, a prompt starts the daemon")
+}
+
+func (m *Model) failed(msg failedMsg) {
+	m.problem(msg.what + ": " + printable(msg.err.Error()))
+	if p, ok := m.unqueue(msg.turn); ok && m.input.empty() {
+		m.input.set(p.text)
+	}
+}
+
+// say shows a hint for a while on the line above the input.
+func (m *Model) say(text string, d time.Duration) {
+	m.hint, m.hintTill = text, m.Now().Add(d)
+}
+
+// expire drops what time has overtaken.
+func (m *Model) expire() {
+	if !m.Now().Before(m.hintTill) {
+		m.hint = ""
+	}
+	m.dialog.expire(m)
+}
+
+func (m *Model) pen() pen { return pen{theme: m.theme, now: m.Now(), frame: m.frame} }

@@ -1,0 +1,97 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/google/uuid"
+
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// Options says what to show and where.
+type Options struct {
+	Home      home.Home
+	Version   string
+	Workspace string // absolute
+	Session   string // id
+	Name      string // what the person calls it; may be ""
+	Input     io.Reader
+	Output    io.Writer
+	Getenv    func(string) (string, bool)
+}
+
+// Run shows a session until the person leaves, and returns the id of the session that was
+// shown last. Whatever happens, the terminal is as it was before.
+func Run(ctx context.Context, o Options) (session string, err error) {
+	// A terminal that goes away ends the screen like a request to end does.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
+	file := o.Home.HistoryFile()
+	m := NewModel(Config{
+		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Workspace: o.Workspace,
+		ASCII:       !utf8Locale(o.Getenv),
+		LoadHistory: func() ([]string, error) { return readHistory(file) },
+		SaveHistory: func(s string) error { return appendHistory(file, s) },
+	})
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.Input), tea.WithOutput(o.Output), tea.WithoutSignalHandler())
+	l.send = func(msg tea.Msg) { p.Send(msg) }
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// A panic here must not leave the terminal behind as it is.
+		defer func() {
+			if r := recover(); r != nil {
+				cancel(fmt.Errorf("internal error: %v\n%s", r, debug.Stack()))
+			}
+		}()
+		if err := l.run(ctx); err != nil {
+			cancel(err)
+		}
+	}()
+	_, err = p.Run()
+	cause := context.Cause(ctx) // before this side ends it
+	cancel(nil)
+	<-done
+	switch {
+	case err == nil:
+		return m.Session, nil
+	case errors.Is(err, tea.ErrProgramPanic):
+		return m.Session, err
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		return m.Session, cause
+	}
+	return m.Session, err
+}
+
+// utf8Locale tells whether the terminal shows UTF-8, as far as the environment says.
+func utf8Locale(getenv func(string) (string, bool)) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v, ok := getenv(name); ok && v != "" {
+			v = strings.ToLower(v)
+			return strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
+		}
+	}
+	return false
+}
+
+// Interactive tells whether both streams are files that a screen can be shown on.
+func Interactive(in io.Reader, out io.Writer) bool {
+	_, a := in.(*os.File)
+	_, b := out.(*os.File)
+	return a && b
+}

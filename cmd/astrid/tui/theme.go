@@ -1,0 +1,128 @@
+package tui
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/glamour/v2"
+	"charm.land/glamour/v2/ansi"
+	"charm.land/glamour/v2/styles"
+	"charm.land/lipgloss/v2"
+)
+
+// glyphs are the signs of the screen. Each is one cell wide.
+type glyphs struct {
+	user, answer, ok, failed, running, fold, more, rule, bar, dot, ellipsis, cursor string
+	spinner                                                                         []string
+}
+
+var (
+	unicodeGlyphs = glyphs{user: "❯", answer: "●", ok: "✓", failed: "✗", running: "○", fold: "▸", more: "↓", rule: "─",
+		bar: "│", dot: "·", ellipsis: "…", cursor: "▸", spinner: []string{"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"}}
+	asciiGlyphs = glyphs{user: ">", answer: "*", ok: "+", failed: "x", running: "o", fold: ">", more: "v", rule: "-",
+		bar: "|", dot: "-", ellipsis: "~", cursor: ">", spinner: []string{"|", "/", "-", "\\"}}
+)
+
+// theme holds the styles. Colours are left out by the program where the terminal or
+// NO_COLOR wants none, so that nothing may be told by colour alone.
+type theme struct {
+	glyphs
+	ascii bool
+	dark  bool
+	rev   int // changes when cached lines are out of date
+
+	user, muted, accent, good, bad, warn, bold, selected lipgloss.Style
+
+	md      *glamour.TermRenderer
+	mdWidth int
+}
+
+func newTheme(ascii, dark bool) *theme {
+	t := &theme{ascii: ascii, glyphs: unicodeGlyphs}
+	if ascii {
+		t.glyphs = asciiGlyphs
+	}
+	t.use(dark)
+	return t
+}
+
+// use picks the colours for a dark or a light background.
+func (t *theme) use(dark bool) {
+	pick := lipgloss.LightDark(dark)
+	fg := func(light, dark string) lipgloss.Style {
+		var c color.Color = pick(lipgloss.Color(light), lipgloss.Color(dark))
+		return lipgloss.NewStyle().Foreground(c)
+	}
+	t.dark = dark
+	t.rev++
+	t.md = nil
+	t.user = fg("25", "75").Bold(true)
+	t.muted = fg("242", "246")
+	t.accent = fg("30", "80")
+	t.good = fg("28", "78")
+	t.bad = fg("160", "203")
+	t.warn = fg("130", "221")
+	t.bold = lipgloss.NewStyle().Bold(true)
+	t.selected = lipgloss.NewStyle().Bold(true).Reverse(true)
+}
+
+// maxMarkdown is the largest block rendered as Markdown, in bytes; a larger one is shown as
+// it is. Rendering takes time in proportion, and a frame must not wait for it.
+const maxMarkdown = 64 << 10
+
+// markdown renders a block for a width. ok is false if it has to be shown as it is.
+func (t *theme) markdown(text string, width int) (lines []string, ok bool) {
+	if len(text) > maxMarkdown || width < 8 {
+		return nil, false
+	}
+	if t.md == nil || t.mdWidth != width {
+		md, err := glamour.NewTermRenderer(glamour.WithStyles(t.markdownStyle()), glamour.WithWordWrap(width))
+		if err != nil {
+			return nil, false
+		}
+		t.md, t.mdWidth = md, width
+	}
+	out, err := t.md.Render(showEntities(text))
+	if err != nil {
+		return nil, false
+	}
+	return trimLines(onlyStyles(out)), true
+}
+
+func (t *theme) markdownStyle() ansi.StyleConfig {
+	c := styles.LightStyleConfig
+	switch {
+	case t.ascii:
+		c = styles.ASCIIStyleConfig
+	case t.dark:
+		c = styles.DarkStyleConfig
+	}
+	none := uint(0)
+	c.Document.Margin, c.Document.BlockPrefix, c.Document.BlockSuffix = &none, "", ""
+	c.Document.Color = nil // the terminal's own
+	c.CodeBlock.Margin = &none
+	c.H1.Prefix, c.H1.Suffix = "# ", ""
+	c.H1.BackgroundColor, c.H1.Color = nil, nil
+	c.Code.Prefix, c.Code.Suffix = "", ""
+	c.Image.Format, c.ImageText.Format = "", "{{.text}}"
+	if t.ascii {
+		c.Item.BlockPrefix = "- "
+	}
+	return c
+}
+
+// trimLines splits rendered text, without the padding that fills its lines up and without
+// empty lines at both ends.
+func trimLines(s string) []string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = trimPadding(l)
+	}
+	for len(lines) > 0 && blank(lines[0]) {
+		lines = lines[1:]
+	}
+	for len(lines) > 0 && blank(lines[len(lines)-1]) {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}

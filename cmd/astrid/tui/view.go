@@ -1,0 +1,205 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+const (
+	minWidth  = 20
+	minHeight = 6
+)
+
+// layout shares the screen between its parts.
+func (m *Model) layout() {
+	if m.width == 0 {
+		return
+	}
+	m.input.fit(m.width, min(maxInputRows, m.height/3))
+	m.timeline.width = m.width
+	m.timeline.height = max(1, m.height-m.lower())
+}
+
+// lower is how many rows are below the conversation.
+func (m *Model) lower() int {
+	if m.dialog.open() {
+		return len(m.dialog.lines(m, m.dialogHeight())) + 1
+	}
+	return 1 + len(m.palette.lines(m)) + m.input.height() + 2
+}
+
+// dialogHeight is how tall a dialog may be: two rows of the conversation stay.
+func (m *Model) dialogHeight() int { return max(4, m.height-3) }
+
+// View draws the screen.
+func (m *Model) View() tea.View {
+	v := tea.View{AltScreen: true, MouseMode: tea.MouseModeCellMotion, WindowTitle: m.title()}
+	if m.width == 0 {
+		return v
+	}
+	if m.width < minWidth || m.height < minHeight {
+		v.SetContent(cut(fmt.Sprintf("make the terminal %dx%d or more", minWidth, minHeight), m.width, ""))
+		return v
+	}
+	m.layout()
+	lines := m.window(m.pen())
+	if m.dialog.open() {
+		d := m.dialog.lines(m, m.dialogHeight())
+		lines = append(lines, d...)
+		if m.dialog.deny {
+			_, x, y := m.dialog.reason.lines(m.theme)
+			v.Cursor = tea.NewCursor(x, len(lines)-2+y)
+		}
+	} else {
+		lines = append(lines, m.activity())
+		lines = append(lines, m.palette.lines(m)...)
+		lines = append(lines, m.theme.muted.Render(strings.Repeat(m.theme.rule, m.width)))
+		in, x, y := m.input.lines(m.theme)
+		v.Cursor = tea.NewCursor(x, len(lines)+y)
+		lines = append(lines, in...)
+	}
+	lines = append(lines, m.status())
+	content := strings.Join(lines, "\n")
+	if m.theme.ascii {
+		content = asciiOnly(content)
+	}
+	v.SetContent(content)
+	return v
+}
+
+func (m *Model) title() string {
+	state := ""
+	switch {
+	case m.dialog.open():
+		state = "approval needed - "
+	case m.busy():
+		state = "working - "
+	}
+	return state + "astrid " + m.sessionName()
+}
+
+func (m *Model) sessionName() string {
+	if m.Name != "" {
+		return oneLine(m.Name)
+	}
+	return cut(oneLine(m.Session), 8, "")
+}
+
+// activity is the line above the input: what goes on, and what can be done about it.
+func (m *Model) activity() string {
+	t := m.theme
+	var left string
+	switch {
+	case m.conn == connecting || m.conn == offline:
+		left = t.warn.Render(t.spinner[m.frame%len(t.spinner)] + " " + cut(m.connNote, m.width/2, t.ellipsis))
+	case m.hint != "":
+	case m.stopping:
+		left = t.warn.Render(t.spinner[m.frame%len(t.spinner)] + " cancelling")
+	case m.turn != "":
+		left = t.accent.Render(t.spinner[m.frame%len(t.spinner)]) + t.muted.Render(fmt.Sprintf(" working %s %s esc cancels", wholeSeconds(m.Now().Sub(m.began)), t.dot))
+	case len(m.prompts) > 0:
+		left = t.accent.Render(t.spinner[m.frame%len(t.spinner)]) + t.muted.Render(" sending")
+	}
+	if m.hint != "" {
+		if left != "" {
+			left += "  "
+		}
+		left += t.warn.Render(m.hint)
+	}
+	right := ""
+	switch {
+	case m.unseen:
+		right = t.selected.Render(" " + t.more + " new output (ctrl+end) ")
+	case !m.follow:
+		right = t.muted.Render(t.more + " ctrl+end")
+	}
+	return spread(left, right, m.width, t.ellipsis)
+}
+
+// status is the last line. What does not fit is left out, the least important first.
+func (m *Model) status() string {
+	t := m.theme
+	sep := " " + t.dot + " "
+	left := []string{m.sessionName(), tail(shortPath(m.Workspace), 30, t.ellipsis)}
+	var right []string
+	switch m.conn {
+	case connecting:
+		right = append(right, "connecting")
+	case offline:
+		right = append(right, "daemon offline")
+	}
+	if m.mode != "" {
+		right = append(right, m.mode)
+	}
+	if m.modelID != "" {
+		right = append(right, m.modelID)
+	}
+	if n := m.usage.InputTokens + m.usage.OutputTokens; n > 0 {
+		right = append(right, fmt.Sprintf("%s in %s out", count(m.usage.InputTokens), count(m.usage.OutputTokens)))
+	}
+	if m.cost > 0 {
+		right = append(right, fmt.Sprintf("$%.4f", m.cost))
+	}
+	for {
+		l, r := strings.Join(left, sep), strings.Join(right, sep)
+		switch {
+		case cells(l)+cells(r)+2 <= m.width:
+			return t.muted.Render(spread(l, r, m.width, t.ellipsis))
+		case len(left) > 1:
+			left = left[:1]
+		case len(right) > 2:
+			right = right[:len(right)-1]
+		default:
+			return t.muted.Render(spread(l, r, m.width, t.ellipsis))
+		}
+	}
+}
+
+// spread puts one text at each end of a line; the left one gives way.
+func spread(left, right string, width int, ellipsis string) string {
+	right = cut(right, width, ellipsis)
+	left = cut(left, width-cells(right)-1, ellipsis)
+	if right == "" {
+		return left
+	}
+	return pad(left, width-cells(right)) + right
+}
+
+// tail keeps the end of a path.
+func tail(s string, width int, ellipsis string) string {
+	if cells(s) <= width {
+		return s
+	}
+	r := []rune(s)
+	for len(r) > 0 && cells(string(r)) > width-1 {
+		r = r[1:]
+	}
+	return ellipsis + string(r)
+}
+
+// shortPath writes the person's home as ~.
+func shortPath(path string) string {
+	if dir, err := os.UserHomeDir(); err == nil && dir != "/" {
+		if path == dir {
+			return "~"
+		}
+		if rest, ok := strings.CutPrefix(path, dir+"/"); ok {
+			path = "~/" + rest
+		}
+	}
+	return oneLine(path)
+}
+
+// count is a number of tokens in a few characters.
+func count(n uint64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprint(n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1fk", float64(n)/1000)
+	}
+	return fmt.Sprintf("%.1fM", float64(n)/1_000_000)
+}
