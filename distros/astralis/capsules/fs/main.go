@@ -59,10 +59,10 @@ func readFile(_ *sdk.Context, a readArgs) (string, error) {
 		return text, nil
 	}
 	cut := strings.LastIndexByte(text[:maxResult], '\n') + 1
-	if cut == 0 {
-		cut = maxResult
-	}
 	next := start + strings.Count(text[:cut], "\n")
+	if cut == 0 { // one line alone is longer; its rest cannot be asked for
+		cut, next = maxResult, start+1
+	}
 	return fmt.Sprintf("%s[cut at %d bytes: %d lines in all; go on with start_line %d]", strings.ToValidUTF8(text[:cut], ""), cut, len(lines), next), nil
 }
 

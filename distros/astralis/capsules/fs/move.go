@@ -27,7 +27,7 @@ func moveFile(_ *sdk.Context, a moveArgs) (string, error) {
 	case st.IsDir():
 		return "", fmt.Errorf("%s is a directory, not a file; move_file only supports files", a.SourcePath)
 	case st.Size() > abi.MaxValue:
-		return "", fmt.Errorf("source file is too large to move (%d bytes, limit is %d)", st.Size(), abi.MaxValue)
+		return "", fmt.Errorf("source file is too large to move (%d bytes, limit is %d bytes)", st.Size(), abi.MaxValue)
 	}
 	exists, err := astridfs.Exists(a.DestinationPath)
 	if err != nil {
