@@ -82,6 +82,9 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 		return fmt.Errorf("the prompt was not taken: %w", err)
 	}
 	err = t.follow(ctx, conn, out)
+	if o.format == "text" {
+		t.noteChanges(workspace)
+	}
 	if o.printSession {
 		fmt.Fprintln(o.sys.Stderr, id)
 	}
@@ -100,6 +103,7 @@ type turn struct {
 	completed *abi.TurnCompleted
 	waiting   []approvalNotice // what nobody has approved
 	final     string
+	changed   *abi.OverlayInfo // what the session changed and did not commit; nil when not known
 }
 
 type toolCall struct {
@@ -230,6 +234,7 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 				return nil
 			}
 			t.final = r.Text
+			t.changed = changedFiles(ctx, conn, t.session)
 			return out.end(t)
 		})
 		return done, err

@@ -108,15 +108,17 @@ func printable(s string) string {
 
 // jsonResult is the object of --output-format json, and the last event of stream-json.
 type jsonResult struct {
-	Type       string         `json:"type"` // "result"
-	Response   string         `json:"response"`
-	SessionID  string         `json:"session_id"`
-	Model      string         `json:"model"`
-	Usage      abi.Usage      `json:"usage"`
-	ToolCalls  []*toolCall    `json:"tool_calls"`
-	DurationMs int64          `json:"duration_ms"`
-	StopReason string         `json:"stop_reason"`
-	Error      *abi.TurnError `json:"error,omitempty"`
+	Type       string      `json:"type"` // "result"
+	Response   string      `json:"response"`
+	SessionID  string      `json:"session_id"`
+	Model      string      `json:"model"`
+	Usage      abi.Usage   `json:"usage"`
+	ToolCalls  []*toolCall `json:"tool_calls"`
+	DurationMs int64       `json:"duration_ms"`
+	StopReason string      `json:"stop_reason"`
+	// ChangedFiles is how many files differ between the session's copy and the workspace.
+	ChangedFiles *int           `json:"changed_files,omitempty"`
+	Error        *abi.TurnError `json:"error,omitempty"`
 }
 
 func resultOf(t *turn) jsonResult {
@@ -126,6 +128,9 @@ func resultOf(t *turn) jsonResult {
 	}
 	if r.ToolCalls == nil {
 		r.ToolCalls = []*toolCall{}
+	}
+	if t.changed != nil {
+		r.ChangedFiles = &t.changed.Changes
 	}
 	if c := t.completed; c != nil {
 		r.Model, r.Usage, r.StopReason, r.Error = c.Model, c.Usage, c.StopReason, c.Error
