@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,6 +68,9 @@ with --workspace for the workspace. It must cover what was asked for; * stops at
 not: 'net:https://api.example.com:443/v1/**'.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(exclusive(cmd, "session", "workspace", "always"), exclusive(cmd, "pattern", "always")); err != nil {
+				return err
+			}
 			a := abi.ApprovalReply{Decision: string(approval.ApproveOnce)}
 			switch {
 			case cmd.Flags().Changed("pattern"):
@@ -92,8 +96,6 @@ not: 'net:https://api.example.com:443/v1/**'.`,
 	f.BoolVar(&workspace, "workspace", false, "and whatever the answer covers in this workspace, also after a restart")
 	f.BoolVar(&always, "always", false, "and whatever the answer covers, until it is revoked with astrid caps")
 	f.StringVar(&pattern, "pattern", "", "grant this `PATTERN` over resources instead")
-	cmd.MarkFlagsMutuallyExclusive("session", "workspace", "always")
-	cmd.MarkFlagsMutuallyExclusive("pattern", "always")
 	return cmd
 }
 

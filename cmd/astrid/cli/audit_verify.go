@@ -38,7 +38,12 @@ public key, which "astrid audit export" prints.
 
 Exit codes: 0 intact, 1 broken, 2 cannot tell: nothing wrong was found, but something could
 not be checked, or the command line is wrong. What was found is printed with its place.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := exclusive(cmd, "principal", "file"); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.principal, "principal", "", "check only the chain of `P`")
@@ -46,7 +51,6 @@ not be checked, or the command line is wrong. What was found is printed with its
 	f.StringArrayVar(&o.keys, "key", nil, "trust the public `KEY`, base64 or hex; repeatable (default: this home's)")
 	f.BoolVar(&o.partial, "partial", false, "with --file: the export was filtered, entries may be missing")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
-	cmd.MarkFlagsMutuallyExclusive("principal", "file")
 	return cmd
 }
 

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -90,6 +93,20 @@ func byPrefix[T any](items []T, id func(T) string, typed, what, list string) (T,
 	return none, fail(ExitError, "%d of what %s shows begin with %s: type more of it", len(found), list, approval.Display(typed))
 }
 
+// exclusive refuses flags that contradict each other.
+func exclusive(cmd *cobra.Command, names ...string) error {
+	var set []string
+	for _, n := range names {
+		if cmd.Flags().Changed(n) {
+			set = append(set, "--"+n)
+		}
+	}
+	if len(set) > 1 {
+		return fail(ExitUsage, "%s cannot go together; see %s --help", strings.Join(set, " and "), cmd.CommandPath())
+	}
+	return nil
+}
+
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -139,9 +156,18 @@ func orDash(s string) string {
 	return s
 }
 
-// oneLine shows text that the daemon has made safe to read already on one line.
+// oneLine shows text that the daemon has escaped already: backslashes stay as they are, and
+// whatever is not there to be read is escaped all the same.
 func oneLine(s string) string {
-	return strings.NewReplacer("\n", "\\n", "\t", "\\t").Replace(printable(s))
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+	}
+	return b.String()
 }
 
 // maxCell is how much of a text a column shows, in characters.

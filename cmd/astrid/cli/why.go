@@ -123,7 +123,10 @@ func summary(e *audit.Entry) string {
 		return fmt.Sprintf("%s of %s: %s", e.Kind, who, approval.Display(e.Type))
 	}
 	did := map[audit.Verdict]string{audit.Allow: "was allowed", audit.Deny: "was refused", audit.Defer: "was put off until somebody approves it"}[e.Verdict]
-	return fmt.Sprintf("%s wanted %s and %s", who, approval.Display(e.Resource), did)
+	if e.Function == "approvals" { // the answer to a queued request
+		did = map[audit.Verdict]string{audit.Allow: "was approved", audit.Deny: "was denied by the user"}[e.Verdict]
+	}
+	return fmt.Sprintf("The action of %s on %s %s", who, approval.Display(e.Resource), did)
 }
 
 // tokenOrigin asks a running daemon which entry created the token that allowed an action.

@@ -1,0 +1,467 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/distros"
+	"github.com/unicity-astrid/astrid-go/kernel"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// world is a home with the stock distribution, whose provider talks to a server of the
+// test: each prompt is one guarded request. Commands run in this process.
+type world struct {
+	t    *testing.T
+	home home.Home
+	cwd  string
+	hits *atomic.Int64 // requests that reached the server
+	k    *kernel.Kernel
+}
+
+const provider = "astrid-capsule-openai-compat"
+
+// run runs a command line and returns its exit code and what it wrote.
+func (w *world) run(args ...string) (code int, stdout, stderr string) {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(args, System{
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+		Getenv: func(name string) (string, bool) {
+			if name == "ASTRID_HOME" {
+				return w.home.Root(), true
+			}
+			return "", false
+		},
+		Getwd:      func() (string, error) { return w.cwd, nil },
+		IsTerminal: func(any) bool { return false },
+	})
+	return code, out.String(), errs.String()
+}
+
+// want runs a command line that must end with a code and returns what it wrote.
+func (w *world) want(code int, args ...string) (stdout, stderr string) {
+	w.t.Helper()
+	got, stdout, stderr := w.run(args...)
+	if got != code {
+		w.t.Fatalf("astrid %s: exit %d, want %d\n%s%s", strings.Join(args, " "), got, code, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+// decode runs a command line with --json and decodes what it printed.
+func decode[T any](w *world, args ...string) T {
+	w.t.Helper()
+	out, _ := w.want(ExitOK, append(args, "--json")...)
+	var v T
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		w.t.Fatalf("astrid %s: %v in %s", strings.Join(args, " "), err, out)
+	}
+	return v
+}
+
+// prompt runs a turn and checks its exit code and whether its request reached the server.
+func (w *world) prompt(code int, session string, more ...string) (stderr string) {
+	w.t.Helper()
+	before := w.hits.Load()
+	stdout, stderr := w.want(code, append([]string{"-p", "hello", "--session", session}, more...)...)
+	n := w.hits.Load() - before
+	if code == ExitOK && (n != 1 || stdout != "hi there\n") || code != ExitOK && n != 0 {
+		w.t.Fatalf("exit %d, but %d requests reached the server; it said %q, %q", code, n, stdout, stderr)
+	}
+	return stderr
+}
+
+// waiting returns the only request that waits.
+func (w *world) waiting() abi.ApprovalInfo {
+	w.t.Helper()
+	list := decode[[]abi.ApprovalInfo](w, "approvals")
+	if len(list) != 1 {
+		w.t.Fatalf("waiting are %+v, want one", list)
+	}
+	return list[0]
+}
+
+// entry is what tests read of a stored audit entry.
+type entry struct {
+	ID, Verdict, Layer, Rule, Source, Resource, Of, Type string
+	Proof                                                struct{ Kind, ID string }
+}
+
+func (w *world) query(args ...string) []entry {
+	w.t.Helper()
+	out, _ := w.want(ExitOK, append([]string{"audit", "query", "--json"}, args...)...)
+	var list []entry
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var e entry
+		if err := d.Decode(&e); err == io.EOF {
+			return list
+		} else if err != nil {
+			w.t.Fatal(err)
+		}
+		list = append(list, e)
+	}
+}
+
+func (w *world) boot() {
+	w.t.Helper()
+	k, err := kernel.Boot(w.t.Context(), kernel.Options{Home: w.home, Workspace: w.cwd, Version: Version})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.k = k
+}
+
+func (w *world) shutdown() {
+	w.t.Helper()
+	if w.k == nil {
+		return
+	}
+	k := w.k
+	w.k = nil
+	if err := k.Shutdown("test"); err != nil {
+		w.t.Errorf("shutdown: %v", err)
+	}
+}
+
+func (w *world) restart() {
+	w.t.Helper()
+	w.shutdown()
+	w.boot()
+}
+
+func (w *world) write(path, text string) {
+	w.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) consentFile() string {
+	p, err := w.home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return capsule.ConsentPath(p.Root(), provider)
+}
+
+// template is a world that was booted once, so that all modules are compiled.
+func template(t *testing.T) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles all stock capsules")
+	}
+	if d, err := distros.Open(distros.Default); err != nil {
+		t.Fatal(err)
+	} else if found, _ := fs.Glob(d, "dist/*.capsule"); len(found) == 0 {
+		t.Skip("the stock capsules are not built: run make capsules")
+	}
+	hits := new(atomic.Int64)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		hits.Add(1)
+		rw.Header().Set("content-type", "text/event-stream")
+		fmt.Fprint(rw, `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"hi there"}}]}`+"\n\n"+
+			`data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`+"\n\ndata: [DONE]\n\n")
+	}))
+	t.Cleanup(srv.Close)
+	w := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: hits}
+	w.want(ExitOK, "init", "--yes", "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
+	w.boot()
+	w.prompt(ExitOK, "warm") // consent was given: it needs no approval
+	w.shutdown()
+	return w
+}
+
+func shortHome(t *testing.T) home.Home {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ac") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h, err := home.New(filepath.Join(dir, "h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func realDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// fresh copies what is installed and compiled into a home without state. Without consent,
+// whatever the provider does has to be approved.
+func (w *world) fresh(t *testing.T, consent bool, config string) *world {
+	t.Helper()
+	n := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: w.hits}
+	from := w.home.Root()
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(n.home.Root(), rel)
+		fi, err := d.Info()
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (path == w.home.KeysDir() || path == w.home.Run() || path == w.home.AuditAnchorDir() || strings.HasSuffix(path, "/.local/audit")):
+			return fs.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(to, fi.Mode().Perm())
+		case path == w.home.StateDB() || !fi.Mode().IsRegular():
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, data, fi.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !consent {
+		if err := os.Remove(n.consentFile()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if config != "" {
+		n.write(n.home.ConfigFile(), config)
+	}
+	n.boot()
+	t.Cleanup(n.shutdown)
+	return n
+}
+
+// TestGate plays the gate's scenarios through daemon and command line, with the stock
+// capsules and a real server at the end.
+func TestGate(t *testing.T) {
+	base := template(t)
+	for _, c := range []struct {
+		name    string
+		consent bool
+		config  string
+		play    func(*testing.T, *world)
+	}{
+		{"a policy block", true, "[security.policy]\ndenied_hosts = [\n  \"127.0.0.1\", # never\n]\n", playPolicyBlock},
+		{"nobody there: the queued action runs once when it is approved", false, "", playQueued},
+		{"a denial", false, "", playDenied},
+		{"Allow Session", false, "", playSession},
+		{"Allow Workspace", false, "", playWorkspace},
+		{"Allow Always", false, "", playAlways},
+		{"a pattern", false, "", playPattern},
+		{"--yes answers its own session only", false, "", playYes},
+		{"a budget", true, "[budget]\nsession_max_usd = 1.0\nper_action_max_usd = 1.0\n[budget.tariff]\n\"127.0.0.1\" = 0.6\n", playBudget},
+		{"what is put off costs nothing", false, "[budget.tariff]\n\"127.0.0.1\" = 0.6\n", playRefund},
+		{"the mode", false, "# mine\n[workspace]\nmode = \"guided\" # for now\n", playMode},
+		{"the audit log", true, "", playAudit},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.play(t, base.fresh(t, c.consent, c.config)) })
+	}
+}
+
+func playPolicyBlock(t *testing.T, w *world) {
+	stderr := w.prompt(ExitTurn, "s")
+	if !strings.Contains(stderr, "denied by policy") || !strings.Contains(stderr, "config.toml:3") {
+		t.Errorf("the refusal says %q", stderr)
+	}
+	denied := w.query("--verdict", "deny")
+	if len(denied) != 1 || denied[0].Layer != "policy" {
+		t.Fatalf("recorded are %+v", denied)
+	}
+	out, _ := w.want(ExitOK, "why", denied[0].ID)
+	for _, want := range []string{"was refused", "hard blocks, lists and the mode", "config.toml:3", `"127.0.0.1", # never`, provider} {
+		if !strings.Contains(out, want) {
+			t.Errorf("why does not say %q:\n%s", want, out)
+		}
+	}
+}
+
+func playQueued(t *testing.T, w *world) {
+	stderr := w.prompt(ExitApproval, "s")
+	r := w.waiting()
+	if !strings.Contains(stderr, "astrid approvals approve "+r.ID) {
+		t.Errorf("the request is not named: %q", stderr)
+	}
+	if again := w.prompt(ExitApproval, "s"); !strings.Contains(again, r.ID) {
+		t.Errorf("trying again does not name it: %q", again)
+	}
+	w.restart() // it waits in the store
+	list, _ := w.want(ExitOK, "approvals", "list")
+	if !strings.Contains(list, r.ID[:shortID]) || !strings.Contains(list, "queued") || !strings.Contains(list, r.Resource) {
+		t.Errorf("the list is\n%s", list)
+	}
+	show, _ := w.want(ExitOK, "approvals", "show", r.ID[:6])
+	for _, want := range []string{r.ID, provider, r.Resource, "mode safe", "POST " + r.Resource, "--always"} {
+		if !strings.Contains(show, want) {
+			t.Errorf("show does not say %q:\n%s", want, show)
+		}
+	}
+	w.want(ExitError, "approvals", "approve", "zzzz")
+	out, _ := w.want(ExitOK, "approvals", "approve", r.ID[:6])
+	if !strings.Contains(out, "grants once: POST "+r.Resource) {
+		t.Errorf("approve says %q", out)
+	}
+	w.want(ExitError, "approvals", "approve", r.ID)
+	w.prompt(ExitOK, "s")
+	w.prompt(ExitApproval, "s")
+	allowed := w.query("--function", "astrid_http_stream_start", "--verdict", "allow")
+	if len(allowed) != 1 || allowed[0].Proof.Kind != "allowance" {
+		t.Fatalf("recorded are %+v", allowed)
+	}
+	why, _ := w.want(ExitOK, "why", allowed[0].ID)
+	if !strings.Contains(why, "defer") || !strings.Contains(why, "approvals") {
+		t.Errorf("why does not show how it came to be allowed:\n%s", why)
+	}
+}
+
+func playDenied(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	out, _ := w.want(ExitOK, "approvals", "deny", w.waiting().ID, "--reason", "too late")
+	if !strings.HasPrefix(out, "denied: "+provider) {
+		t.Errorf("deny says %q", out)
+	}
+	if list := decode[[]abi.ApprovalInfo](w, "approvals"); len(list) != 0 {
+		t.Errorf("still waiting: %+v", list)
+	}
+	w.prompt(ExitApproval, "s")
+}
+
+func playSession(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	w.want(ExitOK, "approvals", "approve", w.waiting().ID, "--session")
+	w.prompt(ExitOK, "s")
+	w.prompt(ExitOK, "s")
+	w.prompt(ExitApproval, "other")
+	w.restart()
+	w.prompt(ExitApproval, "s")
+}
+
+func playWorkspace(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	w.want(ExitOK, "approvals", "approve", w.waiting().ID, "--workspace")
+	w.prompt(ExitOK, "other")
+	w.restart()
+	w.prompt(ExitOK, "third")
+	grants := decode[[]abi.GrantInfo](w, "caps")
+	if len(grants) != 1 || grants[0].Scope != "workspace" || grants[0].Workspace != w.cwd {
+		t.Errorf("grants are %+v", grants)
+	}
+	w.cwd = realDir(t)
+	w.prompt(ExitApproval, "elsewhere")
+}
+
+func playAlways(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	w.want(ExitOK, "approvals", "approve", w.waiting().ID, "--always")
+	w.prompt(ExitOK, "other")
+	w.restart()
+	w.prompt(ExitOK, "third")
+
+	grants := decode[[]abi.GrantInfo](w, "caps", "list")
+	if len(grants) != 1 || grants[0].Kind != abi.GrantToken || grants[0].Status != "active" {
+		t.Fatalf("grants are %+v", grants)
+	}
+	token := grants[0]
+	if made, _ := w.want(ExitOK, "why", token.AuditID); !strings.Contains(made, "always net:") {
+		t.Errorf("the entry that created the token says\n%s", made)
+	}
+	uses := w.query("--function", "astrid_http_stream_start", "--verdict", "allow", "--limit", "1")
+	if len(uses) != 1 || uses[0].Layer != "token" || uses[0].Proof.ID != token.ID {
+		t.Fatalf("its use is recorded as %+v", uses)
+	}
+	if why, _ := w.want(ExitOK, "why", uses[0].ID); !strings.Contains(why, "created by entry "+token.AuditID) {
+		t.Errorf("why does not say where the token comes from:\n%s", why)
+	}
+	if show, _ := w.want(ExitOK, "caps", "show", token.ID[:8]); !strings.Contains(show, token.AuditID) || !strings.Contains(show, token.Pattern) {
+		t.Errorf("show says\n%s", show)
+	}
+	w.want(ExitUsage, "caps", "revoke")
+	w.want(ExitUsage, "caps", "revoke", token.ID, "--capsule", provider)
+	w.want(ExitOK, "caps", "revoke", token.ID[:8])
+	w.prompt(ExitApproval, "third")
+	if left := decode[[]abi.GrantInfo](w, "caps"); len(left) != 0 {
+		t.Errorf("still listed: %+v", left)
+	}
+	if all := decode[[]abi.GrantInfo](w, "caps", "--all"); len(all) != 1 || all[0].Status != "revoked" {
+		t.Errorf("with --all: %+v", all)
+	}
+	if events := w.query("--capsule", provider); !strings.Contains(fmt.Sprint(events), "capability.revoked") {
+		t.Errorf("the revocation is not in the log: %+v", events)
+	}
+}
+
+func playPattern(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	r := w.waiting()
+	w.want(ExitError, "approvals", "approve", r.ID, "--pattern", "net:https://elsewhere.example:443/**")
+	w.want(ExitUsage, "approvals", "approve", r.ID, "--pattern", "x", "--always")
+	w.want(ExitUsage, "approvals", "approve", r.ID, "--session", "--workspace")
+	w.want(ExitOK, "approvals", "approve", r.ID, "--pattern", strings.TrimSuffix(r.Resource, "completions")+"*", "--workspace")
+	w.prompt(ExitOK, "other")
+}
+
+func playYes(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "left-behind")
+	r := w.waiting()
+	w.prompt(ExitOK, "s", "--yes")
+	if still := w.waiting(); still.ID != r.ID {
+		t.Errorf("waiting is %+v, want %s", still, r.ID)
+	}
+	w.prompt(ExitApproval, "s") // it was for once
+}
+
+func playBudget(t *testing.T, w *world) {
+	w.prompt(ExitOK, "s")
+	if stderr := w.prompt(ExitTurn, "s"); !strings.Contains(stderr, "budget") || !strings.Contains(stderr, "config.toml:2") {
+		t.Errorf("the refusal says %q", stderr)
+	}
+	w.prompt(ExitOK, "other")
+	b := decode[abi.BudgetInfo](w, "budget", "--session", "s")
+	if len(b.Totals) != 1 || b.Totals[0].SpentUSD != 0.6 || b.Totals[0].MaxUSD != 1 {
+		t.Errorf("totals of the session are %+v", b.Totals)
+	}
+	out, _ := w.want(ExitOK, "budget")
+	for _, want := range []string{"$1.20", "$0.60", "config.toml:2", "at least, for 127.0.0.1", w.cwd} {
+		if !strings.Contains(out, want) {
+			t.Errorf("budget does not say %q:\n%s", want, out)
+		}
+	}
+	if denied := w.query("--verdict", "deny"); len(denied) != 1 || denied[0].Layer != "budget" {
+		t.Errorf("recorded are %+v", denied)
+	}
+}
+
+func playRefund(t *testing.T, w *world) {
+	w.prompt(ExitApproval, "s")
+	for _, total := range decode[abi.BudgetInfo](w, "budget").Totals {
+		if total.SpentUSD != 0 || total.ReservedUSD != 0 {
+			t.Errorf("what was put off costs %+v", total)
+		}
+	}
+}
