@@ -37,6 +37,7 @@ type client struct {
 	conn      *net.UnixConn
 	principal string
 	out       chan []byte // frames to write
+	last      func()      // what a frame starts once it was answered; of the reader
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
@@ -97,17 +98,20 @@ func (c *client) read() error {
 			return fmt.Errorf("malformed frame: %w", err)
 		}
 		err = c.take(&f)
-		if f.ID == "" {
+		switch {
+		case f.ID != "":
+			ack := abi.ClientAck{ID: f.ID}
 			if err != nil {
-				slog.Warn("A client's message was refused", "topic", f.Topic, "error", err)
+				ack.Error = err.Error()
 			}
-			continue
+			c.reply(abi.TopicClientAck, ack)
+		case err != nil:
+			slog.Warn("A client's message was refused", "topic", f.Topic, "error", err)
 		}
-		ack := abi.ClientAck{ID: f.ID}
-		if err != nil {
-			ack.Error = err.Error()
+		if c.last != nil {
+			c.last()
+			c.last = nil
 		}
-		c.reply(abi.TopicClientAck, ack)
 	}
 }
 

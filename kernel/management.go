@@ -25,6 +25,10 @@ func (c *client) manage(f *abi.ClientFrame) error {
 		resp = c.k.manageAs(c.ctx, c.principal, &req)
 	}
 	c.reply(abi.TopicResponsePrefix+suffix, resp)
+	if req.Method == abi.MethodShutdown && resp.Status == "Success" {
+		reason, _ := shutdownReason(&req) // it was checked
+		c.last = func() { c.k.requestShutdown("requested by a client: " + reason) }
+	}
 	return nil
 }
 
@@ -45,16 +49,23 @@ func (k *Kernel) management(req *abi.KernelRequest) abi.KernelResponse {
 		}
 		return answer("Success", map[string]string{"status": "reloaded"})
 	case abi.MethodShutdown:
-		var p struct {
-			Reason string `json:"reason"`
+		if _, err := shutdownReason(req); err != nil {
+			return failure(err)
 		}
-		if len(req.Params) > 0 && json.Unmarshal(req.Params, &p) != nil {
-			return failure(fmt.Errorf("Shutdown: params must be an object with a text reason"))
-		}
-		k.requestShutdown("requested by a client: " + p.Reason)
+		// The client that asked starts it, once it has its answer.
 		return answer("Success", map[string]string{"status": "shutting_down"})
 	}
 	return failure(fmt.Errorf("unknown method %q", req.Method))
+}
+
+func shutdownReason(req *abi.KernelRequest) (string, error) {
+	var p struct {
+		Reason string `json:"reason"`
+	}
+	if len(req.Params) > 0 && json.Unmarshal(req.Params, &p) != nil {
+		return "", fmt.Errorf("Shutdown: params must be an object with a text reason")
+	}
+	return p.Reason, nil
 }
 
 func answer(status string, data any) abi.KernelResponse {
