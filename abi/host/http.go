@@ -187,6 +187,7 @@ func (h *Host) send(ctx context.Context, f *frame, fn abi.Function, r *request) 
 		return nil, &undone{abi.Errorf(abi.CodeInvalid, "http request: %v", err)}
 	}
 	req.Header = r.headers
+	req.URL, req.Host = r.url, r.url.Host // the very address that was decided, not another reading of its text
 	client := &http.Client{Transport: f.inst.capsule.Bounds.transport(), CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		return h.redirect(ctx, f, fn, r, next, via)
 	}}

@@ -37,7 +37,11 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 		out, err = r.plain(ctx, f, args)
 	}
 	if err != nil {
-		return nil, toError(err)
+		e = toError(err)
+		if e.Code == abi.CodeIO && ctx.Err() != nil { // the cause of an end may be any error
+			e = abi.Errorf(toError(ctx.Err()).Code, "%s", e.Message)
+		}
+		return nil, e
 	}
 	return out, nil
 }

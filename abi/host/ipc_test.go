@@ -208,8 +208,8 @@ func TestRecv(t *testing.T) {
 	}
 	// The call's end wakes the guest with the reason.
 	ctx, cancel := context.WithCancelCause(context.Background())
-	why := errors.New("session is over")
-	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.Join(context.Canceled, why)) })
+	why := errors.New("session is over") // any error: the kernel says why in its own words
+	time.AfterFunc(10*time.Millisecond, func() { cancel(why) })
 	if _, aerr = g.doCtx(ctx, abi.IpcRecv, "1", "18446744073709551615"); aerr == nil || aerr.Code != abi.CodeCanceled || !strings.Contains(aerr.Message, why.Error()) {
 		t.Errorf("canceled: %v", aerr)
 	}

@@ -117,7 +117,6 @@ func (i *Instance) run(ctx context.Context, export string, input []byte, call *h
 	i.host.Park(input)
 	res, err := fn.Call(i.ctx, uint64(len(input)))
 	i.leave()
-	i.account()
 	if err != nil {
 		return nil, i.die(export, endOf(ctx, err))
 	}
@@ -151,8 +150,12 @@ func (i *Instance) leave() {
 	i.host.Park(nil)
 }
 
-// charge accounts the time since it was last accounted to the capsule, without waits.
+// charge accounts the time since it was last accounted to the capsule, without waits, and
+// the memory as it is now.
 func (i *Instance) charge() {
+	if i.mod != nil { // there is none yet while it is instantiated
+		i.account()
+	}
 	now, waited := time.Now(), i.host.HostTime()
 	i.e.usage.cpu.Add(int64(now.Sub(i.charged) - (waited - i.waited)))
 	i.charged, i.waited = now, waited
@@ -191,7 +194,7 @@ func (i *Instance) function(name string) api.Function {
 	return fn
 }
 
-// account updates the capsule's memory figure after a call.
+// account updates the capsule's memory figure.
 func (i *Instance) account() {
 	size := int64(i.mod.Memory().Size())
 	i.e.usage.memory.Add(size - i.size)
