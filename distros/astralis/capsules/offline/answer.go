@@ -62,6 +62,9 @@ func answer(r *abi.LlmRequest) (string, []abi.ToolCall) {
 		}
 		args := s.arguments()
 		if s.tool == "write_file" && s.args["append"] != nil {
+			if last := t.results[n-1]; last.IsError && !missing(last) {
+				return report(t, steps) + fmt.Sprintf("%s failed: %s", s.said, content(last)), nil
+			}
 			args = appendMemory(t, s)
 		}
 		return "", []abi.ToolCall{{ID: fmt.Sprintf("offline_%d_%d", len(r.Messages), n), Name: s.tool, Arguments: args}}
@@ -97,6 +100,13 @@ func appendMemory(t turn, s step) json.RawMessage {
 	}
 	added, _ := s.args["append"].(string)
 	return step{args: map[string]any{"file_path": memoryFile, "content": old + "- " + line(added)}}.arguments()
+}
+
+// missing tells a file that is not there yet from one that cannot be read, which must not
+// be written over.
+func missing(r abi.ToolCallResult) bool {
+	text := content(r)
+	return strings.Contains(text, "no such file") || strings.Contains(text, "not exist") || strings.Contains(text, "not found")
 }
 
 func has(tools []abi.LlmToolDefinition, name string) bool {
