@@ -61,7 +61,7 @@ func answer(r *abi.LlmRequest) (string, []abi.ToolCall) {
 			return report(t, steps) + fmt.Sprintf("I cannot do %q: there is no tool %s in this distribution.", s.said, s.tool), nil
 		}
 		args := s.arguments()
-		if s.tool == "write_file" && s.args["append"] != nil {
+		if s.appends {
 			if last := t.results[n-1]; last.IsError && !missing(last) {
 				return report(t, steps) + fmt.Sprintf("%s failed: %s", s.said, content(last)), nil
 			}
@@ -83,7 +83,7 @@ func expand(steps []step, tools []abi.LlmToolDefinition) []step {
 		}
 		out = append(out,
 			step{tool: "read_file", args: map[string]any{"file_path": memoryFile}, said: "look at what I remember"},
-			step{tool: "write_file", args: map[string]any{"file_path": memoryFile, "append": s.args["content"]}, said: s.said})
+			step{tool: "write_file", args: map[string]any{"file_path": memoryFile, "content": s.args["content"]}, said: s.said, appends: true})
 	}
 	return out
 }
@@ -98,7 +98,7 @@ func appendMemory(t turn, s step) json.RawMessage {
 	if old != "" {
 		old = line(old)
 	}
-	added, _ := s.args["append"].(string)
+	added, _ := s.args["content"].(string)
 	return step{args: map[string]any{"file_path": memoryFile, "content": old + "- " + line(added)}}.arguments()
 }
 

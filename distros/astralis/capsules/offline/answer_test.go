@@ -164,6 +164,15 @@ func TestMemoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Arguments that a person gives are passed on, whatever they are called.
+func TestUseOfATool(t *testing.T) {
+	k := newTalk(t)
+	k.say(`use write_file with {"file_path": "a", "content": "x", "append": "y"}`)
+	if k.files["a"] != "x" || len(k.log) != 1 {
+		t.Errorf("%v %v", k.files, k.log)
+	}
+}
+
 func TestWithoutTheTool(t *testing.T) {
 	k := newTalk(t)
 	got := k.say("list, then run make")

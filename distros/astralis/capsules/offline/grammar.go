@@ -24,6 +24,8 @@ type step struct {
 	tool string
 	args map[string]any
 	said string // the request in the person's words
+
+	appends bool // to what the step before has read
 }
 
 func (s step) arguments() json.RawMessage {

@@ -67,7 +67,7 @@ func TestGrammar(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"list the files, then read a.txt", "write \"x to y\" to z", "remember ü\n\nrun `", "show me the", "create a with\n"} {
+	for _, s := range []string{"list the files, then read a.txt", "write \"x to y\" to z", "remember ü\n\nrun `", "show me the", "create a with\n", "use x with {\"append\": 1} then list"} {
 		f.Add(s)
 	}
 	known := map[string]bool{"list_directory": true, "read_file": true, "grep_search": true, "write_file": true, "run_shell_command": true, "remember": true}
@@ -77,7 +77,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d steps, ok %v", len(steps), ok)
 		}
 		for _, s := range steps {
-			if !known[s.tool] || s.said == "" || len(s.args) == 0 || !json.Valid(s.arguments()) {
+			used := useForm.MatchString(s.said) // names any tool
+			if !used && (!known[s.tool] || len(s.args) == 0) || s.tool == "" || s.said == "" || !json.Valid(s.arguments()) {
 				t.Errorf("%q: %+v", prompt, s)
 			}
 			if utf8.ValidString(prompt) && !utf8.Valid(s.arguments()) {
