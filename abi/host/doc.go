@@ -19,6 +19,16 @@
 // call as a [Call]; the capsule and its open handles are an [Instance]. Nothing of
 // a call is kept where another call could see it.
 //
+// Subscriptions and streams belong to the principal they were opened for: one instance
+// may serve several principals, one call after the other.
+//
+// # Requests
+//
+// The address that is dialled is checked, each redirect is decided like a request of its
+// own, and headers of the guest do not leave the origin they were meant for. Whatever a
+// request's text held, only scheme, host, port and path reach the gate and the audit log:
+// keys are often in queries.
+//
 // # Errors
 //
 // Every failure is an *abi.Error with a code and a text that is safe to show to

@@ -9,12 +9,13 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 )
 
-// refusedNets are address ranges that only an exact host:port in the manifest opens:
+// refusedNets are address ranges that only an exact host:port in the manifest opens (see opens):
 // loopback, private, link-local, carrier NAT, benchmarking, reserved, and the IPv6 forms
 // that carry an IPv4 address inside (6to4, Teredo, NAT64), which could smuggle one of them.
 var refusedNets = prefixes(
@@ -84,10 +85,9 @@ func (b *Bounds) dial(ctx context.Context, d *net.Dialer, network, addr string) 
 	if err != nil {
 		return nil, err
 	}
-	open := b.exact(host, port)
-	last := fmt.Errorf("%s: %w (declare the exact host:port in the capsule's net capability)", addr, ErrPrivateAddress)
+	last := fmt.Errorf("%s: %w (declare the exact address:port in the capsule's net capability)", addr, ErrPrivateAddress)
 	for _, ip := range ips {
-		if !open && refusedAddr(ip) {
+		if !b.opens(host, port, ip) {
 			continue
 		}
 		conn, err := d.DialContext(ctx, network, net.JoinHostPort(ip.Unmap().String(), portText))
@@ -97,6 +97,28 @@ func (b *Bounds) dial(ctx context.Context, d *net.Dialer, network, addr string) 
 		last = err
 	}
 	return nil, last
+}
+
+// carrierNAT is as private as RFC 1918's ranges are.
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+
+// opens tells whether a host that the manifest permits may be dialled at ip. An exact rule
+// opens a private network to any name, but this machine only to localhost and addresses:
+// who owns another name could point it at a service that trusts local callers. The rest,
+// such as the address from which clouds hand out credentials, must be named as addresses.
+func (b *Bounds) opens(host string, port int, ip netip.Addr) bool {
+	if !refusedAddr(ip) {
+		return true
+	}
+	if !b.exact(host, port) {
+		return false
+	}
+	ip = ip.Unmap()
+	if _, err := netip.ParseAddr(host); err == nil || ip.IsPrivate() || carrierNAT.Contains(ip) {
+		return true
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	return ip.IsLoopback() && (name == "localhost" || strings.HasSuffix(name, ".localhost"))
 }
 
 // exact tells whether the manifest names this host and port exactly.

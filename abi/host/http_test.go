@@ -159,6 +159,42 @@ func TestRefusedAddr(t *testing.T) {
 	}
 }
 
+// TestOpens: what an exact rule opens depends on what was named.
+func TestOpens(t *testing.T) {
+	b := NewBounds("guest", Grants{Net: []NetRule{
+		netRule{"lan.test", 80, true}, netRule{"localhost", 80, true}, netRule{"dev.localhost", 80, true},
+		netRule{"127.0.0.1", 80, true}, netRule{"169.254.169.254", 80, true}, netRule{"*", 0, false},
+	}})
+	for _, c := range []struct {
+		host string
+		port int
+		ip   string
+		want bool
+	}{
+		{"any.test", 80, "8.8.8.8", true},
+		{"any.test", 80, "10.0.0.1", false},
+		{"lan.test", 80, "10.0.0.1", true},
+		{"lan.test", 80, "::ffff:10.0.0.1", true},
+		{"lan.test", 80, "100.64.0.1", true},
+		{"lan.test", 80, "fd00::1", true},
+		{"lan.test", 81, "10.0.0.1", false},
+		{"lan.test", 80, "127.0.0.1", false}, // a name of somebody else's, pointed at this machine
+		{"lan.test", 80, "::1", false},
+		{"lan.test", 80, "169.254.169.254", false},
+		{"lan.test", 80, "0.0.0.0", false},
+		{"localhost", 80, "127.0.0.1", true},
+		{"localhost", 80, "::1", true},
+		{"localhost", 80, "169.254.169.254", false},
+		{"dev.localhost", 80, "127.0.0.1", true},
+		{"127.0.0.1", 80, "127.0.0.1", true},
+		{"169.254.169.254", 80, "169.254.169.254", true},
+	} {
+		if got := b.opens(c.host, c.port, netip.MustParseAddr(c.ip)); got != c.want {
+			t.Errorf("%s:%d at %s: %v, want %v", c.host, c.port, c.ip, got, c.want)
+		}
+	}
+}
+
 // TestRedirects: each hop is decided by itself, and a key stays with the origin it was meant for.
 func TestRedirects(t *testing.T) {
 	var headers []http.Header

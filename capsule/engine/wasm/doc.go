@@ -14,7 +14,12 @@
 //
 // # Limits
 //
-// Memory of an instance: abi.MaxMemoryPages, the initial size included. Time of a call:
-// abi.CallDeadline, of a lifecycle call abi.LifecycleDeadline, of a run loop none. Time of
-// the start function and _initialize: [InitDeadline].
+// Memory of an instance: Options.MemoryLimit, the initial size included. Time of a call:
+// Options.CallDeadline, of a lifecycle call abi.LifecycleDeadline, of a run loop none. Time
+// of the start function and _initialize: [InitDeadline].
+//
+// # Cache
+//
+// Rewritten and compiled modules are kept between runs. The cache is never needed: what a
+// crash left of it is made anew. It is trusted, so it must be the daemon's alone.
 package wasm
