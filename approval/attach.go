@@ -23,6 +23,7 @@ type Event struct {
 // attachment is one attached client. Its events are delivered in order and by one caller at a time, outside of
 // the manager's lock, so that deliver may call back into the manager.
 type attachment struct {
+	sessions []string // nil = all of the principal's
 	deliver  func(Event)
 	pending  []Event
 	draining bool
@@ -34,17 +35,26 @@ type attachment struct {
 // and not block.
 // The returned function detaches; it may be called more than once.
 func (m *Manager) Attach(principal string, deliver func(Event)) (detach func()) {
-	at := &attachment{deliver: deliver}
+	return m.attach(principal, &attachment{deliver: deliver})
+}
+
+// AttachSessions is Attach for a client that answers for some sessions only: it hears nothing of the others, and
+// what they ask is queued at once if nobody else is there.
+func (m *Manager) AttachSessions(principal string, sessions []string, deliver func(Event)) (detach func()) {
+	return m.attach(principal, &attachment{sessions: append([]string{}, sessions...), deliver: deliver})
+}
+
+func (m *Manager) attach(principal string, at *attachment) (detach func()) {
 	m.mu.Lock()
 	m.attached[principal] = append(m.attached[principal], at)
 	m.expireLocked(m.o.Now())
 	for _, q := range m.open {
-		if q.Request.Principal == principal {
+		if q.Request.Principal == principal && at.hears(&q.Request) {
 			at.pending = append(at.pending, Event{Asked, q.Request})
 		}
 	}
 	for _, e := range m.queue {
-		if e.Request.Principal == principal {
+		if e.Request.Principal == principal && at.hears(&e.Request) {
 			at.pending = append(at.pending, Event{Queued, e.Request})
 		}
 	}
@@ -62,6 +72,16 @@ func (m *Manager) Attach(principal string, deliver func(Event)) (detach func()) 
 	}
 }
 
+// hears tells whether a request is for this client.
+func (at *attachment) hears(r *Request) bool {
+	return at.sessions == nil || slices.Contains(at.sessions, r.Session)
+}
+
+// heardLocked tells whether somebody is there to answer a request.
+func (m *Manager) heardLocked(r *Request) bool {
+	return slices.ContainsFunc(m.attached[r.Principal], func(at *attachment) bool { return at.hears(r) })
+}
+
 // Attached counts the attached clients of a principal.
 func (m *Manager) Attached(principal string) int {
 	m.mu.Lock()
@@ -73,7 +93,9 @@ func (m *Manager) Attached(principal string) int {
 // the number of open requests, because each has at most two events.
 func (m *Manager) tellLocked(principal string, e Event) {
 	for _, at := range m.attached[principal] {
-		at.pending = append(at.pending, e)
+		if at.hears(&e.Request) {
+			at.pending = append(at.pending, e)
+		}
 	}
 }
 

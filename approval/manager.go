@@ -98,7 +98,7 @@ func (m *Manager) await(ctx context.Context, e *pending, change func() <-chan st
 	}
 	r.Deadline = m.o.Now().Add(wait)
 	m.mu.Lock()
-	if len(m.attached[r.Principal]) == 0 && m.o.Fallback != FallbackBlock {
+	if !m.heardLocked(r) && m.o.Fallback != FallbackBlock {
 		m.mu.Unlock()
 		return result{unheard: "nobody is attached"}, nil
 	}
@@ -202,7 +202,12 @@ func (m *Manager) Resolve(ctx context.Context, principal, id string, d Decision)
 		delete(m.open, id)
 		q.answer <- d
 		m.tellLocked(principal, Event{Withdrawn, closed(q.Request, "answered")})
+		same := m.takeSameLocked(q.pending)
 		m.mu.Unlock()
+		for _, id := range same {
+			// On an error the record comes back at the next start, and can be answered then.
+			_ = m.forget(context.WithoutCancel(ctx), id)
+		}
 		m.flush(principal)
 		return nil
 	}

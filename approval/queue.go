@@ -55,6 +55,19 @@ func (m *Manager) publish(e *pending) {
 	m.flush(e.Request.Principal)
 }
 
+// takeSameLocked takes the request for the same action out of the queue, where an earlier try had left it: the answer
+// to this try is the answer to both.
+func (m *Manager) takeSameLocked(q *pending) (ids []string) {
+	for id, e := range m.queue {
+		if e.same(q) && !e.answering {
+			delete(m.queue, id)
+			ids = append(ids, id)
+			m.tellLocked(e.Request.Principal, Event{Withdrawn, closed(e.Request, "answered")})
+		}
+	}
+	return ids
+}
+
 // drop removes a queued request whose deferral could not be recorded.
 func (m *Manager) drop(ctx context.Context, e *pending) error {
 	m.mu.Lock()

@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -27,10 +28,17 @@ type approvalPrompt struct {
 }
 
 // attach makes the client one that is asked: open questions come at once.
-func (c *client) attach() {
+func (c *client) attach(req abi.ClientSubscribe) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.detach != nil {
+		if !req.OwnSessions {
+			return
+		}
+		c.detach()
+	}
+	if req.OwnSessions && !slices.Contains(req.Sessions, "*") {
+		c.detach = c.k.gate.Approvals().AttachSessions(c.principal, req.Sessions, c.ask)
 		return
 	}
 	c.detach = c.k.gate.Approvals().Attach(c.principal, c.ask)

@@ -241,7 +241,7 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 		old.Close()
 	}
 	if req.Approver {
-		c.attach()
+		c.attach(req)
 	}
 	if sub != nil {
 		go c.forward(sub)

@@ -434,6 +434,10 @@ func playYes(t *testing.T, w *world) {
 		t.Errorf("waiting is %+v, want %s", still, r.ID)
 	}
 	w.prompt(ExitApproval, "s") // it was for once
+	w.prompt(ExitOK, "s", "--yes")
+	if still := w.waiting(); still.ID != r.ID { // the answer to the second try was one to the first
+		t.Errorf("waiting is %+v, want %s", still, r.ID)
+	}
 }
 
 func playBudget(t *testing.T, w *world) {

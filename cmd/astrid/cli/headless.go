@@ -67,7 +67,7 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	if err := conn.Subscribe(ctx, abi.ClientSubscribe{
 		Topics:   []string{"agent.v1.*", abi.TopicApproval},
 		Sessions: []string{id},
-		Approver: o.yes,
+		Approver: o.yes, OwnSessions: true,
 	}); err != nil {
 		return err
 	}
