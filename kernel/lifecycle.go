@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -56,7 +57,9 @@ func (k *Kernel) runLifecycle(ctx context.Context, c *capsule.Capsule) error {
 		return nil
 	}
 	if err := k.callLifecycle(ctx, c.ID(), in); err != nil {
-		return fmt.Errorf("its hook %s failed (see `astrid capsule logs %s`): %w", in.Export, c.ID(), err)
+		// A guest that fails traps: what it said about it is in its log, not in the trap's stack.
+		reason, _, _ := strings.Cut(err.Error(), "\n")
+		return fmt.Errorf("its hook %s failed (see `astrid capsule logs %s`): %s", in.Export, c.ID(), reason)
 	}
 	if raw, err = json.Marshal(now); err != nil {
 		return err

@@ -67,5 +67,6 @@ func (c *capsules) live(ctx context.Context, name, version string) error {
 		return err
 	}
 	c.sys.notef("%s %s is ready", name, version)
+	c.tellRefused(st)
 	return nil
 }

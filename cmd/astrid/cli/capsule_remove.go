@@ -102,6 +102,9 @@ func (c *capsules) forget(ctx context.Context, r store.Removal, done string) err
 		}
 	}
 	c.sys.notef("%s", done)
+	if st != nil {
+		c.tellRefused(st)
+	}
 	return nil
 }
 
