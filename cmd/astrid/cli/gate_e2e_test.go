@@ -28,6 +28,7 @@ type world struct {
 	home home.Home
 	cwd  string
 	hits *atomic.Int64 // requests that reached the server
+	told *atomic.Value // what the model was told by its last tool call
 	k    *kernel.Kernel
 }
 
@@ -172,14 +173,32 @@ func template(t *testing.T) *world {
 		t.Skip("the stock capsules are not built: run make capsules")
 	}
 	hits := new(atomic.Int64)
+	told := new(atomic.Value)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		hits.Add(1)
 		rw.Header().Set("content-type", "text/event-stream")
+		var body struct {
+			Messages []struct{ Role, Content string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) == 0 {
+			http.Error(rw, "no messages", http.StatusBadRequest)
+			return
+		}
+		switch last := body.Messages[len(body.Messages)-1]; {
+		case last.Role == "tool":
+			told.Store(last.Content)
+		case strings.HasPrefix(last.Content, "read "):
+			args, _ := json.Marshal(map[string]string{"file_path": strings.TrimPrefix(last.Content, "read ")})
+			call, _ := json.Marshal(string(args))
+			fmt.Fprintf(rw, `data: {"choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"read_file","arguments":%s}}]}}]}`+"\n\n"+
+				`data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}`+"\n\ndata: [DONE]\n\n", call)
+			return
+		}
 		fmt.Fprint(rw, `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"hi there"}}]}`+"\n\n"+
 			`data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`+"\n\ndata: [DONE]\n\n")
 	}))
 	t.Cleanup(srv.Close)
-	w := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: hits}
+	w := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: hits, told: told}
 	w.want(ExitOK, "init", "--yes", "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
 	w.boot()
 	w.prompt(ExitOK, "warm") // consent was given: it needs no approval
@@ -214,7 +233,7 @@ func realDir(t *testing.T) string {
 // whatever the provider does has to be approved.
 func (w *world) fresh(t *testing.T, consent bool, config string) *world {
 	t.Helper()
-	n := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: w.hits}
+	n := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: w.hits, told: w.told}
 	from := w.home.Root()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -271,6 +290,7 @@ func TestGate(t *testing.T) {
 		{"a policy block", true, "[security.policy]\ndenied_hosts = [\n  \"127.0.0.1\", # never\n]\n", playPolicyBlock},
 		{"nobody there: the queued action runs once when it is approved", false, "", playQueued},
 		{"a denial", false, "", playDenied},
+		{"a tool whose action is put off", true, "", playTool},
 		{"Allow Session", false, "", playSession},
 		{"Allow Workspace", false, "", playWorkspace},
 		{"Allow Always", false, "", playAlways},
@@ -467,5 +487,31 @@ func playRefund(t *testing.T, w *world) {
 		if total.SpentUSD != 0 || total.ReservedUSD != 0 {
 			t.Errorf("what was put off costs %+v", total)
 		}
+	}
+}
+
+// playTool: the model asks for a file outside of the workspace.
+func playTool(t *testing.T, w *world) {
+	p, err := w.home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(filepath.Join(p.Root(), "note.txt"), "the secret of the note\n")
+	turn := []string{"-p", "read home://note.txt", "--session", "s"}
+	stdout, _ := w.want(ExitApproval, turn...)
+	if told := fmt.Sprint(w.told.Load()); !strings.Contains(told, "deferred") || strings.Contains(told, "the secret") {
+		t.Errorf("the model was told %q", told)
+	}
+	if stdout != "hi there\n" {
+		t.Errorf("the turn did not go on: %q", stdout)
+	}
+	r := w.waiting()
+	if r.Capsule != "astrid-capsule-fs" || r.Kind != "fs_read" || r.Resource != "fs:read://"+filepath.Join(p.Root(), "note.txt") {
+		t.Errorf("waiting is %+v", r)
+	}
+	w.want(ExitOK, "approvals", "approve", r.ID)
+	w.want(ExitOK, turn...)
+	if told := fmt.Sprint(w.told.Load()); !strings.Contains(told, "the secret") {
+		t.Errorf("after the approval the model was told %q", told)
 	}
 }
