@@ -228,3 +228,12 @@ type OverlayOutcome struct {
 
 // MaxOverlayPage is the largest number of changes in one answer.
 const MaxOverlayPage = 4096
+
+// HealthFailed is published on [TopicHealthFailed] when an instance of a capsule died, with
+// what it had in memory.
+type HealthFailed struct {
+	CapsuleID string `json:"capsule_id"`
+	Reason    string `json:"reason"`
+	// Topics are those whose work in progress is lost; empty if other instances have it.
+	Topics []string `json:"topics"`
+}

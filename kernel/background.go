@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -68,6 +69,9 @@ func (k *Kernel) onFailure(ctx context.Context, c *capsule.Capsule, in *capsule.
 		return
 	}
 	slog.Warn("Capsule failed", "capsule", id, "topic", m.Topic, "error", err)
+	if errors.Is(err, capsule.ErrInstanceDead) {
+		k.announceDeath(ctx, c, err)
+	}
 	answer, topic, ok := failureAnswer(id, m, err)
 	if !ok {
 		return
@@ -80,5 +84,29 @@ func (k *Kernel) onFailure(ctx context.Context, c *capsule.Capsule, in *capsule.
 	}
 	if perr != nil {
 		slog.Error("A failure could not be reported", "capsule", id, "topic", topic, "error", perr)
+	}
+}
+
+// announceDeath tells clients that what a capsule kept in memory is lost, with the topics
+// whose work that was: whoever waits for the end of such work need not wait any longer.
+func (k *Kernel) announceDeath(ctx context.Context, c *capsule.Capsule, cause error) {
+	if k.ctx.Err() != nil {
+		return // everybody is about to hear that the daemon ends
+	}
+	lost := abi.HealthFailed{CapsuleID: c.ID(), Reason: firstLine(cause.Error()), Topics: []string{}}
+	m := c.Manifest()
+	if main := m.Main(); main != nil && main.Instances == 1 { // else the others have their own
+		for _, ic := range m.Interceptors {
+			if ic.Priority >= capsule.GuardPriority {
+				lost.Topics = append(lost.Topics, ic.Event)
+			}
+		}
+	}
+	p, err := ipc.Custom(lost)
+	if err == nil {
+		err = k.publish(ctx, abi.TopicHealthFailed, p)
+	}
+	if err != nil {
+		slog.Error("A death could not be announced", "capsule", c.ID(), "error", err)
 	}
 }

@@ -65,7 +65,7 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	}
 	defer conn.Close()
 	if err := conn.Subscribe(ctx, abi.ClientSubscribe{
-		Topics:   []string{"agent.v1.*", abi.TopicApproval},
+		Topics:   []string{"agent.v1.*", abi.TopicApproval, abi.TopicHealthFailed},
 		Sessions: []string{id},
 		Approver: o.yes, OwnSessions: true,
 	}); err != nil {
@@ -228,6 +228,17 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 		})
 	case abi.TopicApproval:
 		return false, decodeInto(payload, m.Topic, func(a approvalNotice) error { return t.approve(ctx, conn, a) })
+	case abi.TopicHealthFailed:
+		err := decodeInto(payload, m.Topic, func(f abi.HealthFailed) error {
+			if done = slices.Contains(f.Topics, abi.TopicUserPrompt); !done {
+				return nil
+			}
+			t.completed = &abi.TurnCompleted{SessionID: t.session, TurnID: t.id, StopReason: abi.StopError, Error: &abi.TurnError{
+				Kind: "internal", Message: fmt.Sprintf("capsule %s died and its turns with it, ask again: %s", f.CapsuleID, f.Reason),
+			}}
+			return out.end(t)
+		})
+		return done, err
 	case abi.TopicAgentResponse:
 		err := decodeInto(payload, m.Topic, func(r abi.AgentResponse) error {
 			if done = r.IsFinal; !done {

@@ -31,7 +31,7 @@ func contributions(ctx *sdk.Context, r request) ([]contribution, error) {
 	}
 	defer sub.Close()
 	direct, err := hooks.Trigger(abi.TopicBeforeBuild, map[string]any{
-		"messages": r.Messages, "system_prompt": r.SystemPrompt, "request_id": r.RequestID,
+		"messages": recent(ctx, r.Messages), "system_prompt": r.SystemPrompt, "request_id": r.RequestID,
 		"model": r.Model, "provider": r.Provider, "response_topic": topic,
 	})
 	if err != nil {
@@ -68,6 +68,24 @@ func contributions(ctx *sdk.Context, r request) ([]contribution, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// hookMessages is how many bytes of messages go into the hook. The rest of its limit is
+// for the system prompt and the record around them.
+const hookMessages = abi.MaxHookRequest / 2
+
+// recent is the end of the conversation, as much as a hook can carry. Contributors look at
+// what was said last; a long session must not end because of them.
+func recent(ctx *sdk.Context, all []abi.ChatMessage) []abi.ChatMessage {
+	room := hookMessages
+	for i := len(all) - 1; i >= 0; i-- {
+		b, err := json.Marshal(all[i])
+		if room -= len(b) + 1; err != nil || room < 0 {
+			ctx.Debug("Contributors see the end of the conversation only", "messages", len(all)-1-i, "of", len(all))
+			return append([]abi.ChatMessage{}, all[i+1:]...)
+		}
+	}
+	return all
 }
 
 // merge joins the contributions in the order they came.
