@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"unicode"
@@ -34,13 +33,13 @@ func (h *Host) planApproval(_ context.Context, f *frame, args [][]byte) (plan, e
 		},
 		bounds: own,
 		do: func(_ context.Context, g approval.Grant) ([]byte, error) {
-			return json.Marshal(abi.ApprovalAnswer{Approved: true, Decision: decisionOf(g)})
+			return encode(abi.ApprovalAnswer{Approved: true, Decision: decisionOf(g)})
 		},
 		refused: func(err error) ([]byte, bool) {
 			if !errors.Is(err, approval.ErrDenied) && !errors.Is(err, approval.ErrDeferred) {
 				return nil, false
 			}
-			b, merr := json.Marshal(abi.ApprovalAnswer{Decision: abi.DecisionDeny})
+			b, merr := encode(abi.ApprovalAnswer{Decision: abi.DecisionDeny})
 			return b, merr == nil
 		},
 	}, nil

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 
@@ -62,7 +61,7 @@ func (h *Host) planReaddir(ctx context.Context, f *frame, args [][]byte) (plan, 
 			}
 			names = append(names, e.Name())
 		}
-		return json.Marshal(names)
+		return encode(names)
 	})
 }
 
@@ -76,7 +75,7 @@ func (h *Host) planStat(ctx context.Context, f *frame, args [][]byte) (plan, err
 		if m := fi.ModTime().Unix(); m > 0 {
 			st.Mtime = uint64(m)
 		}
-		return json.Marshal(st)
+		return encode(st)
 	})
 }
 

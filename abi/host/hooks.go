@@ -31,7 +31,7 @@ func (h *Host) planHook(_ context.Context, f *frame, args [][]byte) (plan, error
 			if answers == nil {
 				answers = []json.RawMessage{}
 			}
-			return json.Marshal(answers)
+			return encode(answers)
 		},
 	}, nil
 }

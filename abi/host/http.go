@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -168,7 +167,7 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 			case !utf8.Valid(body):
 				return nil, abi.Errorf(abi.CodeInvalid, "failed to read http response body: response body is not valid UTF-8")
 			}
-			return json.Marshal(abi.HTTPResponse{Status: uint16(resp.StatusCode), Headers: flatHeaders(resp.Header), Body: string(body)})
+			return encode(abi.HTTPResponse{Status: uint16(resp.StatusCode), Headers: flatHeaders(resp.Header), Body: string(body)})
 		},
 	}, nil
 }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -67,7 +66,7 @@ func (h *Host) planHTTPStream(_ context.Context, f *frame, args [][]byte) (plan,
 				_ = resp.Body.Close()
 				return nil, err
 			}
-			return json.Marshal(abi.HTTPStream{
+			return encode(abi.HTTPStream{
 				Handle: strconv.FormatUint(id, 10), Status: uint16(resp.StatusCode), Headers: flatHeaders(resp.Header),
 			})
 		},

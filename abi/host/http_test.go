@@ -313,14 +313,19 @@ func TestResponses(t *testing.T) {
 		}
 	})
 	o := autonomous()
-	o.http = HTTPLimits{Timeout: 100 * time.Millisecond, MaxResponse: 1000}
+	o.http.MaxResponse = 1000
 	r := newRig(t, o)
 	g := r.surfer(s.rule)
+	if n := len(g.get(s.URL + "/fits").Body); n != 1000 {
+		t.Errorf("%d bytes of 1000", n)
+	}
 	g.refused(abi.CodeTooLarge, "1000 bytes", abi.HTTPRequestFn, reqJSON(s.URL+"/big"))
 	g.refused(abi.CodeInvalid, "UTF-8", abi.HTTPRequestFn, reqJSON(s.URL+"/bytes"))
 	g.refused(abi.CodeIO, "EOF", abi.HTTPRequestFn, reqJSON(s.URL+"/cut"))
-	g.refused(abi.CodeTimeout, "100ms", abi.HTTPRequestFn, reqJSON(s.URL+"/slow?key=leak"))
-	g.refused(abi.CodeTimeout, "100ms", abi.HTTPStreamStart, reqJSON(s.URL+"/slow?key=leak"))
+	r.host.svc.HTTP.Timeout = 50 * time.Millisecond
+	g.refused(abi.CodeTimeout, "50ms", abi.HTTPRequestFn, reqJSON(s.URL+"/slow?key=leak"))
+	g.refused(abi.CodeTimeout, "50ms", abi.HTTPStreamStart, reqJSON(s.URL+"/slow?key=leak"))
+	r.host.svc.HTTP.Timeout = abi.HTTPTimeout
 	g.refused(abi.CodeIO, "header", abi.HTTPRequestFn, reqJSON(s.URL+"/headers"))
 	s.Close()
 	g.refused(abi.CodeIO, "refused", abi.HTTPRequestFn, reqJSON(s.URL+"/?key=leak"))
@@ -328,6 +333,17 @@ func TestResponses(t *testing.T) {
 		if strings.Contains(string(e.Line()), "leak") {
 			t.Errorf("a query is in the audit log: %s", e.Line())
 		}
+	}
+}
+
+// TestWebPage: markup is not blown up on its way to the guest.
+func TestWebPage(t *testing.T) {
+	page := strings.Repeat("<a>&", 1000)
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(page)) })
+	r := newRig(t, autonomous())
+	out, err := r.surfer(s.rule).do(abi.HTTPRequestFn, reqJSON(s.URL))
+	if err != nil || len(out) > len(page)+1000 || !strings.Contains(string(out), page) {
+		t.Errorf("%d bytes for %d: %v", len(out), len(page), err)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/unicity-astrid/astrid-go/approval"
 )
 
+// maxResult bounds what one call returns, in bytes: a guest of 64 MiB could not take more.
+const maxResult = 3 * abi.MaxValue
+
 // invoke runs one host function for one call. It is the only caller of plans, effects
 // and plain handlers, and it asks the gate before either of the latter two.
 func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]byte) (out []byte, e *abi.Error) {
@@ -35,6 +38,9 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 		out, err = h.guarded(ctx, f, fn, r, args)
 	} else if _, err = h.svc.Gate.Intercept(ctx, f.self, h.actions[fn]); err == nil {
 		out, err = r.plain(ctx, f, args)
+	}
+	if err == nil && len(out) > maxResult {
+		err = abi.Errorf(abi.CodeTooLarge, "%s: the result is %d bytes, the limit is %d: ask for less at a time", fn, len(out), maxResult)
 	}
 	if err != nil {
 		e = toError(err)

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -188,12 +187,12 @@ func drain(s *subscription, first *ipc.Message) ([]byte, error) {
 	if s.Pending() > 0 {
 		env.Dropped = 1
 	}
-	return json.Marshal(env)
+	return encode(env)
 }
 
 func (h *Host) interceptorHandles(_ context.Context, f *frame, _ [][]byte) ([]byte, error) {
 	if len(f.inst.handles) == 0 {
 		return []byte("[]"), nil
 	}
-	return json.Marshal(f.inst.handles)
+	return encode(f.inst.handles)
 }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"strconv"
@@ -76,7 +75,7 @@ func (h *Host) kvList(ctx context.Context, f *frame, args [][]byte) ([]byte, err
 			shown = append(shown, k)
 		}
 	}
-	return json.Marshal(shown)
+	return encode(shown)
 }
 
 func (h *Host) kvClear(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -116,6 +117,19 @@ func TestHugeResults(t *testing.T) {
 	g.want("", abi.WriteFile, "big", big)
 	g.want("", abi.WriteFile, "big", big[:1])
 	g.want(big[:1], abi.ReadFile, "big")
+}
+
+// TestTooMuch: a list that no guest could take is refused, not made.
+func TestTooMuch(t *testing.T) {
+	r := newRig(t, autonomous())
+	g := r.guest(newCapsule(everythingGrants()))
+	for i := range maxResult/abi.MaxKey + 1 {
+		r.store.m["default:guest:"+strconv.Itoa(i)+strings.Repeat("k", abi.MaxKey)] = nil
+	}
+	g.refused(abi.CodeTooLarge, "ask for less", abi.KvListKeys, "")
+	if n := len(g.inst.parked); n > maxErrorText {
+		t.Errorf("%d bytes are kept", n)
+	}
 }
 
 // TestKeptParameters: what outlives a call is not the guest's memory.

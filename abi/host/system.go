@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -20,7 +21,7 @@ func (h *Host) getCaller(_ context.Context, f *frame, _ [][]byte) ([]byte, error
 	if m == nil {
 		return []byte("{}"), nil
 	}
-	return json.Marshal(abi.Caller{
+	return encode(abi.Caller{
 		Principal: f.call.Principal,
 		SourceID:  m.SourceID,
 		Timestamp: m.Timestamp.Format(time.RFC3339Nano),
@@ -61,7 +62,19 @@ func (h *Host) checkCapability(_ context.Context, f *frame, args [][]byte) ([]by
 	if err := decode(args[0], &req, "capability check"); err != nil {
 		return nil, err
 	}
-	return json.Marshal(abi.CapabilityAnswer{Allowed: h.svc.Directory.HasCapability(req.SourceUUID, req.Capability)})
+	return encode(abi.CapabilityAnswer{Allowed: h.svc.Directory.HasCapability(req.SourceUUID, req.Capability)})
+}
+
+// encode is json.Marshal without the escapes that make JSON safe inside HTML: they would
+// make a web page several times its size.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // decode parses a JSON request.

@@ -31,7 +31,7 @@ func goGuest(t *testing.T) []byte {
 // TestGoGuest: a capsule made with the SDK, as the kernel runs it.
 func TestGoGuest(t *testing.T) {
 	ctx := context.Background()
-	r, w := newRuntime(t, Options{CallDeadline: 20 * time.Second})
+	r, w := newRuntime(t, Options{CallDeadline: 2 * time.Minute})
 	e, err := r.Load(ctx, testCapsule(), goGuest(t))
 	must(t, err)
 	t.Cleanup(func() { must(t, e.Close(ctx)) })
