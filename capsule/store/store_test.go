@@ -103,13 +103,12 @@ func (f *fixture) mustBeUnchanged(before []string) {
 	}
 }
 
-// header is one entry of a test archive. Size defaults to the length of the body.
+// header is one entry of a test archive.
 type header struct {
 	name string
 	body string
 	kind byte
 	link string
-	size int64
 	mode int64
 }
 
