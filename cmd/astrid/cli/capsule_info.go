@@ -127,10 +127,7 @@ func (c *capsules) running(ctx context.Context, name string) (*abi.CapsuleStatus
 }
 
 func (c *capsules) printDetails(d *capsuleDetails) error {
-	if err := c.printInfo(d.capsuleInfo); err != nil {
-		return err
-	}
-	rows := [][2]string{}
+	rows := infoRows(d.capsuleInfo)
 	for _, g := range d.May {
 		rows = append(rows, [2]string{"may", oneLine(g)})
 	}

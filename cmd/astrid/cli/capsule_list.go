@@ -139,15 +139,15 @@ func (c *capsules) listVerbose(list []capsuleInfo) error {
 		if n > 0 {
 			fmt.Fprintln(c.sys.Stdout)
 		}
-		if err := c.printInfo(i); err != nil {
+		if err := details(c.sys.Stdout, infoRows(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// printInfo writes what list --verbose and info have in common.
-func (c *capsules) printInfo(i capsuleInfo) error {
+// infoRows is what list --verbose and info have in common.
+func infoRows(i capsuleInfo) [][2]string {
 	rows := [][2]string{
 		{"name", i.Name}, {"version", i.Version}, {"description", oneLine(i.Description)}, {"state", i.state()}, {"problem", oneLine(i.Problem)},
 		{"source", oneLine(i.Source)}, {"installed", stamp(i.InstalledAt)}, {"updated", updated(i)}, {"directory", i.Dir}, {"binary", prefixed("blake3:", i.WasmHash)},
@@ -169,7 +169,7 @@ func (c *capsules) printInfo(i capsuleInfo) error {
 		}
 		rows = append(rows, [2]string{"topic", oneLine(text)})
 	}
-	return details(c.sys.Stdout, rows)
+	return rows
 }
 
 // updated is the time of the last update, if there was one.

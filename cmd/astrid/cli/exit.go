@@ -15,7 +15,7 @@ const (
 	ExitNoDaemon    = 3   // the daemon is not running, or could not be started
 	ExitTurn        = 4   // the agent's turn failed: the provider's error, a limit, a timeout of a phase
 	ExitApproval    = 5   // the turn ended, but something it wanted waits for an approval
-	ExitDegraded    = 6   // status: the daemon runs, but not every capsule does
+	ExitDegraded    = 6   // the daemon runs, but not every capsule does: status; capsule install, about its own
 	ExitConflict    = 7   // commit: the workspace changed where the session did; nothing was committed
 	ExitSilence     = 53  // headless: nothing was heard from the daemon for 120 s
 	ExitInterrupted = 130 // Ctrl+C
