@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -399,4 +400,49 @@ func TestBudgetIsShown(t *testing.T) {
 	if last := totals[len(totals)-1]; last.ReservedUSD != 0 || last.SpentUSD != 0 {
 		t.Errorf("after the refund: %+v", last)
 	}
+}
+
+// TestCancelledQuestionCostsNothing: a call that ends while a human is asked gives back what
+// it had reserved, and leaves no question and no entry.
+func TestCancelledQuestionCostsNothing(t *testing.T) {
+	k := boot(t)
+	approver := connect(t, k)
+	if e := approver.ack(`{"topic":"client.v1.subscribe","payload":{"topics":["astrid.v1.approval"],"sessions":["s1"],"approver":true,"own_sessions":true}}`); e != "" {
+		t.Fatal(e)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := k.gate.Intercept(ctx, approval.Subject{Principal: "default", Capsule: "prov", Session: "s1", Bounds: anything{}},
+			approval.Action{Kind: approval.NetRequest, Class: approval.Guarded, Resource: apiResource, CostUSD: 2})
+		done <- err
+	}()
+	if m := approver.recv(); m.Topic != abi.TopicApproval {
+		t.Fatalf("got %s %s", m.Topic, m.Payload)
+	}
+	p := connect(t, k)
+	totals := must[abi.BudgetInfo](t, p, abi.MethodGetBudget, nil).Totals
+	if len(totals) != 2 || totals[1].ReservedUSD != 2 {
+		t.Errorf("while it waits: %+v", totals)
+	}
+	if open := must[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, nil); len(open) != 1 || open[0].Queued || open[0].Deadline.IsZero() || open[0].CostUSD != 2 {
+		t.Errorf("open are %+v", open)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("the call ended with %v", err)
+	}
+	for _, total := range must[abi.BudgetInfo](t, p, abi.MethodGetBudget, nil).Totals {
+		if total.ReservedUSD != 0 || total.SpentUSD != 0 {
+			t.Errorf("afterwards: %+v", total)
+		}
+	}
+	if open := must[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, nil); len(open) != 0 {
+		t.Errorf("still open: %+v", open)
+	}
+	if e := entries(t, k, audit.Filter{Capsule: "prov"}); len(e) != 0 {
+		t.Errorf("recorded are %+v", e)
+	}
+	// Another session is not held up by a client that answers for this one only.
+	wantDeferred(t, k, "s2", "another session")
 }

@@ -150,6 +150,10 @@ func setMode(ctx context.Context, sys System, mode approval.Mode, inWorkspace, a
 			return fail(ExitError, "a workspace may only tighten, and yours is %s (%s): set it there first, with astrid mode set %s",
 				common.Workspace.Mode, common.Origin(modeKey), mode)
 		}
+		// The file may come from a stranger: reading it checks that it is small, flat and no link.
+		if _, err := sys.config(w.Root()); err != nil {
+			return err
+		}
 		if err := os.Mkdir(w.Dir(), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}

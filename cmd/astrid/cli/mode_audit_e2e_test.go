@@ -51,6 +51,16 @@ func playMode(t *testing.T, w *world) {
 		t.Errorf("loosening says %q", stderr)
 	}
 	w.want(ExitUsage, "mode", "set", "free")
+	// The project's file may come from a stranger.
+	w.cwd = realDir(t)
+	theirs := filepath.Join(w.cwd, ".astrid", "config.toml")
+	w.write(theirs, "[workspace]\nx."+strings.Repeat("a.", 20000)+"a = 1\n")
+	w.want(ExitError, "mode", "set", "safe", "--workspace")
+	if err := errors.Join(os.Remove(theirs), os.Symlink(config, theirs)); err != nil {
+		t.Fatal(err)
+	}
+	w.want(ExitError, "mode", "set", "safe", "--workspace")
+	w.cwd = here
 
 	// Without a daemon the files say it.
 	w.shutdown()

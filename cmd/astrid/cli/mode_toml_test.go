@@ -2,7 +2,11 @@ package cli
 
 import (
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
+
+	"github.com/BurntSushi/toml"
 )
 
 func TestSetTOML(t *testing.T) {
@@ -37,4 +41,39 @@ func TestSetTOML(t *testing.T) {
 			t.Errorf("%q became %q", broken, got)
 		}
 	}
+}
+
+// FuzzSetTOML: whatever the file looks like, only the one key changes.
+func FuzzSetTOML(f *testing.F) {
+	for _, seed := range []string{"", "[workspace]\nmode = \"safe\" # c\n", "workspace.mode='x'", "a = '''\n[workspace]\nmode = \"x\"\n'''", "[workspace.deep]\nmode = \"x\"", "[[workspace]]\nmode=\"x\""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Count(text, ".") > 16 || strings.Count(text, "[") > 16 {
+			return // the parser's time grows with the cube of the depth
+		}
+		out, err := setTOML(text, "workspace", "mode", "guided")
+		if err != nil {
+			return
+		}
+		before, after := map[string]any{}, map[string]any{}
+		if _, err := toml.Decode(text, &before); err != nil {
+			t.Fatalf("a broken file was edited: %q", text)
+		}
+		if _, err := toml.Decode(out, &after); err != nil {
+			t.Fatalf("%q became %q: %v", text, out, err)
+		}
+		was, _ := before["workspace"].(map[string]any)
+		is := after["workspace"].(map[string]any)
+		if is["mode"] != "guided" {
+			t.Fatalf("%q became %q", text, out)
+		}
+		delete(is, "mode")
+		delete(was, "mode")
+		delete(before, "workspace")
+		delete(after, "workspace")
+		if len(was) != len(is) || len(was) > 0 && !reflect.DeepEqual(was, is) || !reflect.DeepEqual(before, after) {
+			t.Fatalf("%q became %q", text, out)
+		}
+	})
 }
