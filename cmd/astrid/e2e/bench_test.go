@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+)
+
+// report prints one line of `make bench`: a figure, what it is measured against, the ratio.
+func report(name string, value float64, unit string, reference float64) {
+	fmt.Printf("BENCH %s %.4g %s %.4g %.3g\n", name, value, unit, reference, value/reference)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func median(ds []time.Duration) time.Duration {
+	slices.Sort(ds)
+	return ds[len(ds)/2]
+}
+
+// boot runs `astrid start` and returns how long the daemon took from the start of its
+// process to ready, as the client that waited for it saw it.
+func boot(b *testing.B, x *box) time.Duration {
+	began := time.Now()
+	x.run("", "start").want(b, 0)
+	took := time.Since(began)
+	x.run("", "stop").want(b, 0)
+	return took
+}
+
+// BenchmarkReportBootWarm: process start to ready with compiled capsules, whole default distro.
+func BenchmarkReportBootWarm(b *testing.B) {
+	x := newBox(b, offline)
+	boot(b, x) // makes keys and the database
+	var took []time.Duration
+	for range 5 {
+		took = append(took, boot(b, x))
+	}
+	report("boot_warm", ms(median(took)), "ms", 1000)
+}
+
+// BenchmarkReportBootCold: the same when everything must be compiled.
+func BenchmarkReportBootCold(b *testing.B) {
+	x := newBox(b, offline)
+	if err := os.RemoveAll(filepath.Join(x.home, "var/cache")); err != nil {
+		b.Fatal(err)
+	}
+	report("boot_cold", ms(boot(b, x)), "ms", 30_000)
+}
+
+// BenchmarkReportTurnOverhead: a turn without tools against the request that it sends,
+// sent by a bare HTTP client to the same server.
+func BenchmarkReportTurnOverhead(b *testing.B) {
+	const rounds = 25
+	x := newBox(b, withFake)
+	x.run("", "start").want(b, 0)
+	h, err := home.New(x.home)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	conn, err := client.Dial(ctx, h, cli.Version)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Subscribe(ctx, abi.ClientSubscribe{Topics: []string{abi.TopicAgentResponse}, Sessions: []string{"*"}}); err != nil {
+		b.Fatal(err)
+	}
+	var turns, bare []time.Duration
+	for i := range rounds + 1 {
+		session := uuid.NewString()
+		began := time.Now()
+		if err := conn.Publish(ctx, abi.TopicUserPrompt, session, x.ws, abi.UserInput{Text: fmt.Sprintf("mark-overhead %d", i), SessionID: session}); err != nil {
+			b.Fatal(err)
+		}
+		m, ok := <-conn.Messages()
+		if !ok || !strings.Contains(string(m.Payload), "mark-overhead") {
+			b.Fatalf("%s %v", m.Payload, conn.Err())
+		}
+		if i > 0 { // the first makes the instances
+			turns = append(turns, time.Since(began))
+		}
+	}
+	reqs := requestsWith("mark-overhead 1")
+	if len(reqs) == 0 || !json.Valid(reqs[0].Raw) {
+		b.Fatal("the request was not seen")
+	}
+	for range rounds {
+		began := time.Now()
+		resp, err := http.Post(fakeURL+"/v1/chat/completions", "application/json", strings.NewReader(string(reqs[0].Raw)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			b.Fatal(err)
+		}
+		resp.Body.Close()
+		bare = append(bare, time.Since(began))
+	}
+	report("turn_overhead", ms(median(turns)-median(bare)), "ms", 60)
+}
+
+// BenchmarkReportPrompts: twenty prompts at once, each a process and a session of its own,
+// against twenty one after the other.
+func BenchmarkReportPrompts(b *testing.B) {
+	const n = 20
+	x := newBox(b, withFake)
+	x.run("", "start").want(b, 0)
+	x.run("", "-p", "warm up").want(b, 0)
+	began := time.Now()
+	for i := range n {
+		x.run("", "-p", fmt.Sprintf("one %d", i)).want(b, 0, fmt.Sprintf("one %d ", i))
+	}
+	single := time.Since(began)
+	began = time.Now()
+	var ps []*process
+	for i := range n {
+		ps = append(ps, x.begin(x.cmd("-p", fmt.Sprintf("many %d", i))))
+	}
+	for i, p := range ps {
+		p.wait().want(b, 0, fmt.Sprintf("many %d ", i))
+	}
+	report("prompts_20", ms(time.Since(began)), "ms", ms(single))
+}
