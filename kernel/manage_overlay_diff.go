@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// diffPiece is the most text of one answer, in bytes. Encoded it stays well below a frame.
-	diffPiece = 4 << 20
+	// diffPiece is the most text of one answer, in bytes. In base64 it stays below a frame.
+	diffPiece = 7 << 20
 	// maxDiff bounds the files that are compared for one request, in bytes: the text of a
 	// diff is made in memory.
 	maxDiff = 32 << 20

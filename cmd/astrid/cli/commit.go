@@ -92,7 +92,7 @@ func (o *commitOptions) run(ctx context.Context, args []string) error {
 		}
 	}
 	req.Session = v.Session
-	res, err := call[abi.OverlayOutcome](ctx, v.conn, abi.MethodCommitOverlay, req)
+	res, err := callPatiently[abi.OverlayOutcome](ctx, v.conn, abi.MethodCommitOverlay, req)
 	if err != nil {
 		return err
 	}

@@ -46,14 +46,21 @@ daemon could not be started.`,
 	f.BoolVarP(&o.null, "null", "z", false, "with --name-only: names as they are, each ended by a NUL")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.sessions, "sessions", false, "list the sessions that have changes")
-	cmd.MarkFlagsMutuallyExclusive("stat", "name-only", "json")
-	cmd.MarkFlagsMutuallyExclusive("stat", "name-only", "sessions")
-	cmd.MarkFlagsMutuallyExclusive("session", "sessions")
 	return cmd
 }
 
 func (o *diffOptions) run(ctx context.Context, args []string) error {
+	form := 0
+	for _, set := range []bool{o.stat, o.nameOnly, o.json && !o.sessions, o.sessions} {
+		if set {
+			form++
+		}
+	}
 	switch {
+	case form > 1:
+		return fail(ExitUsage, "--stat, --name-only, --json and --sessions exclude each other, except --sessions --json")
+	case o.sessions && o.session != "":
+		return fail(ExitUsage, "--sessions lists all sessions: leave --session out")
 	case o.null && !o.nameOnly:
 		return fail(ExitUsage, "--null goes with --name-only")
 	case o.sessions && len(args) > 0:

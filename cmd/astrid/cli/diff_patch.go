@@ -76,7 +76,7 @@ func (v *overlayView) piece(ctx context.Context, paths []string) (string, error)
 		sum := ""
 		for {
 			sel := abi.OverlaySelector{Session: v.Session, Paths: paths, Offset: b.Len()}
-			part, err := call[abi.OverlayDiff](ctx, v.conn, abi.MethodOverlayDiff, sel)
+			part, err := callPatiently[abi.OverlayDiff](ctx, v.conn, abi.MethodOverlayDiff, sel)
 			if err != nil {
 				return "", err
 			}

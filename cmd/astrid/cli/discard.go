@@ -70,7 +70,7 @@ func (o *discardOptions) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	res, err := call[abi.OverlayOutcome](ctx, v.conn, abi.MethodDiscardOverlay, abi.OverlaySelector{Session: v.Session, Paths: paths})
+	res, err := callPatiently[abi.OverlayOutcome](ctx, v.conn, abi.MethodDiscardOverlay, abi.OverlaySelector{Session: v.Session, Paths: paths})
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (v *overlayView) Close() error { return v.conn.Close() }
 
 // latest chooses the session by the current directory.
 func (v *overlayView) latest(ctx context.Context) error {
-	list, err := call[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{Directory: v.dir})
+	list, err := callPatiently[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{Directory: v.dir})
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (v *overlayView) named(ctx context.Context) error {
 		return err
 	}
 	for _, s := range []string{id, v.typed} {
-		list, err := call[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{Session: s})
+		list, err := callPatiently[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{Session: s})
 		if err != nil {
 			return err
 		}
@@ -89,12 +89,23 @@ func (v *overlayView) named(ctx context.Context) error {
 			return nil
 		}
 	}
-	all, err := call[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{})
+	all, err := callPatiently[[]abi.OverlayInfo](ctx, v.conn, abi.MethodListOverlays, abi.OverlayQuery{})
 	if err != nil {
 		return err
 	}
 	v.OverlayInfo, err = byPrefix(all, func(i abi.OverlayInfo) string { return i.Session }, v.typed, "session", "astrid diff --sessions")
 	return err
+}
+
+// patience bounds one call about an overlay. A commit writes each file to disk, so one of
+// many takes its time.
+const patience = time.Hour
+
+// callPatiently is call for what may take long.
+func callPatiently[T any](ctx context.Context, conn *client.Conn, method string, params any) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the daemon did not answer %s within %s; it goes on: see astrid diff", method, patience))
+	defer cancel()
+	return call[T](ctx, conn, method, params)
 }
 
 // paths turns paths of the command line, which are relative to the current directory, into
@@ -164,7 +175,7 @@ func (v *overlayView) changes(ctx context.Context, paths, typed []string) ([]abi
 	list := []abi.OverlayChange{}
 	sel := abi.OverlaySelector{Session: v.Session, Paths: paths}
 	for more := true; more; {
-		page, err := call[abi.OverlayChanges](ctx, v.conn, abi.MethodOverlayChanges, sel)
+		page, err := callPatiently[abi.OverlayChanges](ctx, v.conn, abi.MethodOverlayChanges, sel)
 		if err != nil {
 			return nil, err
 		}

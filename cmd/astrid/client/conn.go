@@ -200,14 +200,17 @@ func (c *Conn) Subscribe(ctx context.Context, s abi.ClientSubscribe) error {
 	return c.Publish(ctx, abi.TopicClientSubscribe, "", "", s)
 }
 
-// manageTimeout bounds a management call.
+// manageTimeout bounds a management call whose context has no deadline.
 const manageTimeout = 30 * time.Second
 
 // Manage makes a management call and returns the data of its answer. Messages that arrive
 // in between are dropped: use a connection of its own beside a subscription.
 func (c *Conn) Manage(ctx context.Context, method string, params any) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, manageTimeout, fmt.Errorf("the daemon did not answer %s within %s", method, manageTimeout))
-	defer cancel()
+	if _, own := ctx.Deadline(); !own {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, manageTimeout, fmt.Errorf("the daemon did not answer %s within %s", method, manageTimeout))
+		defer cancel()
+	}
 	req := map[string]any{"type": abi.TagRawJSON, "method": method}
 	if params != nil {
 		req["params"] = params
