@@ -207,9 +207,13 @@ func (p *palette) update(m *Model) {
 		return
 	}
 	for _, e := range m.entries() {
-		if strings.HasPrefix(e.name, text) {
-			p.matches = append(p.matches, e)
+		if !strings.HasPrefix(e.name, text) {
+			continue
 		}
+		if e.name == text && p.chosen == 0 { // typed in full: it is what Enter means
+			p.chosen = len(p.matches)
+		}
+		p.matches = append(p.matches, e)
 	}
 	p.chosen = min(p.chosen, max(0, len(p.matches)-1))
 }
@@ -243,7 +247,7 @@ func (p *palette) lines(m *Model) []string {
 	if !p.open() {
 		return nil
 	}
-	n := min(len(p.matches), maxPalette, max(1, m.height/3))
+	n := min(len(p.matches), maxPalette, max(1, min(m.height/3, m.height-5)))
 	from := max(0, min(p.chosen-n+1, len(p.matches)-n))
 	var out []string
 	for i := from; i < from+n; i++ {

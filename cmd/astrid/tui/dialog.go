@@ -18,6 +18,9 @@ const quiet = 500 * time.Millisecond
 // maxFeedback is the longest reason for a denial, in bytes.
 const maxFeedback = 2000
 
+// maxDetail is how much of what a capsule says about its request is shown, in cells.
+const maxDetail = 300
+
 // dialog asks the person what the gate asks. One question is shown at a time.
 type dialog struct {
 	queue  []ask
@@ -229,7 +232,6 @@ func (d *dialog) content(m *Model) (lines []string, chosen [2]int) {
 	add("capsule", a.Capsule)
 	add("action", a.Action)
 	add("resource", a.Resource)
-	add("says", a.Detail)
 	add("reason", a.Reason)
 	rule := a.Rule
 	if a.Source != "" {
@@ -242,6 +244,8 @@ func (d *dialog) content(m *Model) (lines []string, chosen [2]int) {
 	if a.Session != "" && a.Session != m.Session {
 		add("session", a.Session+" (another one)")
 	}
+	// The capsule's own words come last and on lines of their own: they must not pass for ours.
+	add("it says", cut(oneLine(a.Detail), maxDetail, t.ellipsis))
 	lines = append(lines, "")
 	for i, c := range a.Choices {
 		begin := len(lines)

@@ -76,13 +76,13 @@ func (t *theme) markdown(text string, width int) (lines []string, ok bool) {
 		return nil, false
 	}
 	if t.md == nil || t.mdWidth != width {
-		md, err := glamour.NewTermRenderer(glamour.WithStyles(t.markdownStyle()), glamour.WithWordWrap(width))
+		md, err := glamour.NewTermRenderer(glamour.WithStyles(t.markdownStyle()), glamour.WithWordWrap(width), glamour.WithPreservedNewLines())
 		if err != nil {
 			return nil, false
 		}
 		t.md, t.mdWidth = md, width
 	}
-	out, err := t.md.Render(showEntities(text))
+	out, err := t.md.Render(showEntities(strings.ReplaceAll(text, "\t", strings.Repeat(" ", tabWidth))))
 	if err != nil {
 		return nil, false
 	}
