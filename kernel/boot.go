@@ -85,8 +85,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})
 	k.host = host.New(host.Services{
 		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Files: k.files, Log: k, Directory: k, Now: k.now,
+		HTTP: host.HTTPLimits{Timeout: o.Config.HTTP.Timeout, StreamIdle: o.Config.HTTP.StreamIdle, MaxResponse: o.Config.HTTP.MaxResponseBytes},
 	})
-	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline})
+	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *f
 	if g.tokens, err = capability.Open(capability.Options{Store: store, Signer: g.key, Now: o.Now}); err != nil {
 		return fmt.Errorf("capability tokens: %w", err)
 	}
-	policy, err := approval.CompilePolicy(rulesOf(cfg))
+	policy, err := approval.CompilePolicy(rulesOf(cfg, h))
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,13 @@ func (g *gate) Close() error {
 }
 
 // rulesOf translates the configuration into the policy's rules, each with its place.
-func rulesOf(c *config.Config) approval.Rules {
+func rulesOf(c *config.Config, h home.Home) approval.Rules {
 	r := approval.DefaultRules()
+	// The home holds keys, tokens and the audit log. A workspace that contains it (the
+	// user's own home directory, say) must not lend them to the agent.
+	for _, dir := range realPaths(h.Root()) {
+		r.NeverAllow = append(r.NeverAllow, approval.Rule{Value: dir, Source: "built in: Astrid's home"})
+	}
 	if m, err := approval.ParseMode(c.Workspace.Mode); err == nil { // config has checked it; Safe otherwise
 		r.Mode = m
 	}
@@ -121,6 +126,15 @@ func rulesOf(c *config.Config) approval.Rules {
 	r.SkipDeleteApproval = !p.RequireApprovalDelete
 	r.SkipNetworkApproval = !p.RequireApprovalNetwork
 	return r
+}
+
+// realPaths is a path as it is written and, where links lead elsewhere, as it really is.
+func realPaths(path string) []string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || real == path {
+		return []string{path}
+	}
+	return []string{path, real}
 }
 
 func rules(items []config.Item) []approval.Rule {

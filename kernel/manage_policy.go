@@ -80,7 +80,7 @@ func (k *Kernel) reloadCommon() error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w (what was in force stays)", err)
 	}
-	policy, err := approval.CompilePolicy(rulesOf(cfg))
+	policy, err := approval.CompilePolicy(rulesOf(cfg, k.opts.Home))
 	if err != nil {
 		return fmt.Errorf("configuration: %w (what was in force stays)", err)
 	}
@@ -162,7 +162,7 @@ func (k *Kernel) loadWorkspace(workspace string, w *workspacePolicy) error {
 	if err != nil {
 		return err
 	}
-	rules := rulesOf(cfg)
+	rules := rulesOf(cfg, k.opts.Home)
 	if err := k.gate.SetWorkspace(workspace, &rules); err != nil {
 		return err
 	}
