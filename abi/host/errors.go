@@ -28,6 +28,7 @@ var codes = []struct {
 	{syscall.ENOTEMPTY, abi.CodeIO}, // which is an fs.ErrExist too
 	{fs.ErrExist, abi.CodeExists},
 	{fs.ErrInvalid, abi.CodeInvalid},
+	{abi.ErrLimit, abi.CodeLimit},
 	{context.DeadlineExceeded, abi.CodeTimeout},
 	{context.Canceled, abi.CodeCanceled},
 }

@@ -6,10 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
-// ErrQuota says that a write would take a scope over its quota. Nothing was written.
-var ErrQuota = errors.New("storage: quota exceeded")
+// ErrQuota says that a write would take a scope over its quota. Nothing was written. It is
+// an abi.ErrLimit too, which is what a guest is told.
+var ErrQuota error = quotaError{}
+
+type quotaError struct{}
+
+func (quotaError) Error() string        { return "storage: quota exceeded" }
+func (quotaError) Is(target error) bool { return target == abi.ErrLimit }
 
 // Quota bounds what a scope may hold. A zero field is no limit.
 type Quota struct {
