@@ -71,6 +71,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 		return err
 	}
 	k.spaces.store = k.store
+	if k.local, err = localUser(ctx, k.store, *o); err != nil {
+		return err
+	}
 	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
 	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota, k.now)
 	k.files.finishInterrupted(ctx)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/ipc"
-	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/wire"
 )
 
@@ -48,8 +47,8 @@ type client struct {
 }
 
 func newClient(k *Kernel, conn *net.UnixConn) *client {
-	// The socket admits only the user who runs the daemon; that user is the default principal.
-	c := &client{k: k, conn: conn, principal: home.DefaultPrincipal, out: make(chan []byte, clientFrames)}
+	// The socket admits only the user who runs the daemon.
+	c := &client{k: k, conn: conn, principal: k.local.Principal, out: make(chan []byte, clientFrames)}
 	c.ctx, c.cancel = context.WithCancelCause(k.ctx)
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/ipc"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/identity"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 	"github.com/unicity-astrid/astrid-go/kernel/telemetry"
 )
@@ -56,6 +57,7 @@ type Kernel struct {
 	endBoot  context.CancelCauseFunc
 
 	lock       *home.Lock
+	local      identity.User // who is at the socket's other end
 	store      storage.Engine
 	gate       *gate
 	bus        *ipc.Bus
