@@ -24,8 +24,6 @@ type (
 	}
 	// lostMsg: the connection ended; the link tries again by itself.
 	lostMsg struct{ err error }
-	// brokenMsg: the link gave up.
-	brokenMsg struct{ err error }
 	// sentMsg: the daemon has taken a prompt.
 	sentMsg struct{ turn string }
 	// failedMsg: something the model asked for was not done.

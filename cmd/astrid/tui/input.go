@@ -74,7 +74,7 @@ func (in *input) lines(t *theme) (lines []string, x, y int) {
 	return lines, 2 + col, row - in.top
 }
 
-// typed hands a key to the editor unless the text is long enough.
+// typed hands a key to the editor, unless the text is as long as it may be.
 func (in *input) typed(k tea.KeyPressMsg) bool {
 	return len(in.text)+len(k.Text) <= in.limit && in.key(k)
 }

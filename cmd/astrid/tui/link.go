@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ var errOffline = errors.New("there is no connection to the daemon")
 type link struct {
 	start client.StartOptions
 	send  func(tea.Msg) // to the model; returns when it has taken the message
+	abort func(error)   // ends the screen: something here is broken
 	jobs  chan job
 	wake  chan struct{} // somebody wants a daemon, also if it has to be started
 	cold  chan error    // why a daemon that was wanted could not be started
@@ -63,7 +65,10 @@ func (l *link) run(ctx context.Context) error {
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	wg.Go(func() { l.work(ctx) })
+	wg.Go(func() {
+		defer l.rescue()
+		l.work(ctx)
+	})
 	first, wanted, backoff := true, true, firstBackoff
 	for ctx.Err() == nil {
 		conn, err := l.connect(ctx, wanted)
@@ -96,6 +101,22 @@ func (l *link) run(ctx context.Context) error {
 	return nil
 }
 
+// spawn runs f on a goroutine of its own.
+func (l *link) spawn(f func()) {
+	go func() {
+		defer l.rescue()
+		f()
+	}()
+}
+
+// rescue turns a panic into the end of the screen: one that ended the process would leave
+// the terminal behind as it is.
+func (l *link) rescue() {
+	if r := recover(); r != nil {
+		l.abort(fmt.Errorf("internal error: %v\n%s", r, debug.Stack()))
+	}
+}
+
 // connect dials. With start, a daemon is started if there is none: at the beginning, and
 // when the person says something. Otherwise a daemon that was stopped on purpose stays so.
 func (l *link) connect(ctx context.Context, start bool) (*client.Conn, error) {
@@ -122,7 +143,7 @@ func (l *link) serve(ctx context.Context, conn *client.Conn) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 
-	go l.hydrate(ctx, conn, correlation)
+	l.spawn(func() { l.hydrate(ctx, conn, correlation) })
 	for {
 		m, ok := <-conn.Messages()
 		if !ok {

@@ -65,12 +65,12 @@ func (l *link) refreshAll() {
 	l.add(job{do: func(ctx context.Context, c *client.Conn) error {
 		// No registry capsule is no error: the model stays unknown.
 		_ = c.Publish(ctx, "registry.v1.get_active_model", l.currentSession(), "", struct{}{})
-		go func() {
+		l.spawn(func() {
 			var list commandsMsg
 			if l.manage(ctx, c, abi.MethodGetCommands, nil, &list) == nil {
 				l.send(list)
 			}
-		}()
+		})
 		return nil
 	}})
 	l.Refresh()
@@ -201,7 +201,7 @@ func (l *link) SetModel(id string) {
 // Refresh asks for the mode and for what the session has cost.
 func (l *link) Refresh() {
 	l.add(job{do: func(ctx context.Context, c *client.Conn) error {
-		go func() {
+		l.spawn(func() {
 			var mode abi.ModeInfo
 			if l.manage(ctx, c, abi.MethodGetMode, abi.ModeQuery{Workspace: l.start.Workspace}, &mode) == nil {
 				l.send(modeMsg(mode))
@@ -210,7 +210,7 @@ func (l *link) Refresh() {
 			if l.manage(ctx, c, abi.MethodGetBudget, nil, &b) == nil {
 				l.send(costOf(b, l.currentSession()))
 			}
-		}()
+		})
 		return nil
 	}})
 }

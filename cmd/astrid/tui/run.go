@@ -3,11 +3,8 @@ package tui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -49,16 +46,11 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 		SaveHistory: func(s string) error { return appendHistory(file, s) },
 	})
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.Input), tea.WithOutput(o.Output), tea.WithoutSignalHandler())
-	l.send = func(msg tea.Msg) { p.Send(msg) }
+	l.send, l.abort = func(msg tea.Msg) { p.Send(msg) }, func(err error) { cancel(err) }
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// A panic here must not leave the terminal behind as it is.
-		defer func() {
-			if r := recover(); r != nil {
-				cancel(fmt.Errorf("internal error: %v\n%s", r, debug.Stack()))
-			}
-		}()
+		defer l.rescue()
 		if err := l.run(ctx); err != nil {
 			cancel(err)
 		}
@@ -87,11 +79,4 @@ func utf8Locale(getenv func(string) (string, bool)) bool {
 		}
 	}
 	return false
-}
-
-// Interactive tells whether both streams are files that a screen can be shown on.
-func Interactive(in io.Reader, out io.Writer) bool {
-	_, a := in.(*os.File)
-	_, b := out.(*os.File)
-	return a && b
 }
