@@ -31,14 +31,36 @@ func (k *Kernel) commitOverlay(ctx context.Context, principal string, raw json.R
 	}
 	out := emptyOutcome()
 	err := k.files.use(ctx, principal, p.Session, func(v *vfs.OverlayVfs) error {
+		if !p.DryRun {
+			if err := k.files.checkWhole(principal, p.Session); err != nil {
+				return err
+			}
+		}
 		rec := overlayRecord{Type: "overlay.commit", Session: p.Session, Workspace: v.Root(), Paths: p.Paths, OnConflict: p.OnConflict}
 		id, err := k.commit(ctx, principal, v, vfs.CommitOptions{Paths: p.Paths, OnConflict: policy}, rec, p.DryRun, &out)
 		if err != nil {
-			return k.recordFailure(ctx, principal, rec, id, err)
+			err = k.recordFailure(ctx, principal, rec, id, err)
+			if id != (audit.ID{}) && k.files.checkWhole(principal, p.Session) == nil {
+				err = fmt.Errorf("nothing was committed: %w", err)
+			}
+			return err
 		}
 		return remaining(v, &out)
 	})
 	return out, err
+}
+
+// checkWhole fails when an earlier commit of an open overlay could not be finished: its journal
+// must not be replaced by another one's.
+func (f *files) checkWhole(principal, session string) error {
+	dir, err := f.overlayDir(sessionKey{principal, session})
+	if err != nil {
+		return err
+	}
+	if half, err := vfs.Interrupted(stateDir(dir)); err != nil || !half {
+		return err
+	}
+	return errors.New("an earlier commit of the session is half done: `astrid stop`, and the next start of the daemon finishes it")
 }
 
 // commit fills in out. id is the record of the decision, if it came to that.

@@ -233,6 +233,26 @@ func TestOverlayFailureIsRecorded(t *testing.T) {
 	}
 }
 
+// TestNoCommitOverAHalfDoneOne: its journal is what finishes it at the next start.
+func TestNoCommitOverAHalfDoneOne(t *testing.T) {
+	k := boot(t)
+	v := work(t, k, "s", k.opts.Workspace)
+	ok(t, v.WriteFile("a", []byte("x"), 0o644))
+	dir, err := k.files.overlayDir(sessionKey{"default", "s"})
+	ok(t, err)
+	journal := filepath.Join(stateDir(dir), "journal.json")
+	write(t, journal, "{}")
+	p := connect(t, k)
+	var out abi.OverlayOutcome
+	if err := p.manage(abi.MethodCommitOverlay, abi.OverlayCommit{Session: "s"}, &out); !strings.Contains(err, "half done") || content(t, journal) != "{}" || len(events(t, k)) != 0 {
+		t.Errorf("got %q, the journal is %q", err, content(t, journal))
+	}
+	ok(t, os.Remove(journal))
+	if out := p.outcome(abi.MethodCommitOverlay, abi.OverlayCommit{Session: "s"}); !out.Done {
+		t.Errorf("commit: %+v", out)
+	}
+}
+
 // TestOverlayRecordFits: whatever a session changed, its commit can be recorded.
 func TestOverlayRecordFits(t *testing.T) {
 	k := boot(t)
