@@ -109,7 +109,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if o.Ephemeral {
 		k.tasks.Go(func() { k.leaveWhenIdle(k.ctx) })
 	}
-	slog.Info("Ready", "pid", k.pid, "workspace", o.Workspace, "took", k.bootTook)
+	slog.Info("Ready", "workspace", o.Workspace, "took", k.bootTook)
 	// Booting decodes and compiles whole modules; what that left behind is not needed any more.
 	runtime.GC()
 	return nil

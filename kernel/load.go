@@ -16,6 +16,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
 	capstore "github.com/unicity-astrid/astrid-go/capsule/store"
 	"github.com/unicity-astrid/astrid-go/ipc"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
@@ -92,7 +93,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 			continue
 		}
 		g.Go(func() error {
-			if ctx.Err() != nil { // compiling cannot be interrupted
+			if ctx.Err() != nil {
 				results[i] = result{err: context.Cause(ctx)}
 				return nil
 			}
@@ -221,7 +222,7 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	for _, ic := range m.Interceptors {
 		hc.Interceptors = append(hc.Interceptors, host.AutoSubscription{Topic: ic.Event, Action: ic.Action})
 	}
-	engine, err := k.runtime.Load(ctx, hc, binary)
+	engine, err := k.runtime.Load(wasm.Interruptible(ctx), hc, binary)
 	if err != nil {
 		return nil, err
 	}

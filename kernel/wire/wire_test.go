@@ -57,10 +57,10 @@ func TestHandshake(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client, server := net.Pipe()
 			defer client.Close()
+			defer server.Close()
 			done := make(chan error, 1)
 			go func() {
 				_, err := Accept(server, "1.0.0", func(s string) bool { return s == "good" })
-				server.Close()
 				done <- err
 			}()
 			var err error

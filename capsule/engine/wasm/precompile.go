@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -26,6 +27,7 @@ func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compile
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(abi.MaxMemoryPages).WithCompilationCache(cache))
 	r := &Runtime{rt: rt, cache: cache, opts: Options{CacheDir: cacheDir}}
+	ctx = Interruptible(ctx)
 	var mu sync.Mutex
 	errs := make([]error, len(binaries))
 	var g errgroup.Group
@@ -44,8 +46,14 @@ func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compile
 	return errors.Join(append(errs, r.Close(ctx))...)
 }
 
+// Interruptible makes [Runtime.Load] end soon after ctx is done: wazero looks at it between
+// functions, but only when it compiles with more than one worker.
+func Interruptible(ctx context.Context) context.Context {
+	return experimental.WithCompilationWorkers(ctx, 2)
+}
+
 func (r *Runtime) precompile(ctx context.Context, binary []byte) error {
-	if ctx.Err() != nil { // compiling cannot be interrupted
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	metered, err := r.metered(binary)
