@@ -92,6 +92,17 @@ func (m *Manifest) VariablesOf(entries []Entry) []string {
 	return names
 }
 
+// gives reports whether the user answered a variable that a template refers to.
+func (a Answers) gives(template string) bool {
+	given := false
+	// Parse has checked the templates.
+	_, _ = expand(template, func(name string) (string, error) {
+		given = given || strings.TrimSpace(a.Variables[name]) != ""
+		return "", nil
+	})
+	return given
+}
+
 // CheckAnswers refuses variables that the manifest does not have.
 func (m *Manifest) CheckAnswers(a Answers) error {
 	names := make([]string, 0, len(m.Variables))

@@ -162,11 +162,11 @@ func (o *Options) one(ctx context.Context, e Entry, env map[string]string) (stor
 	if installed.Err != nil {
 		return store.Installed{}, installed.Err
 	}
-	return installed, o.writeEnv(installed, env)
+	return installed, o.writeEnv(installed, env, e)
 }
 
 // writeEnv adds values to the env file of a capsule. What the user has there already is kept.
-func (o *Options) writeEnv(installed store.Installed, env map[string]string) error {
+func (o *Options) writeEnv(installed store.Installed, env map[string]string, e Entry) error {
 	path := o.EnvPath(installed.Name)
 	have, err := capsule.LoadEnv(path)
 	if err != nil {
@@ -177,7 +177,8 @@ func (o *Options) writeEnv(installed store.Installed, env map[string]string) err
 		if _, declared := installed.Manifest.Env[key]; !declared {
 			return fmt.Errorf("the distro sets %q, which the capsule does not declare in [env]", key)
 		}
-		if have[key] == "" && value != "" {
+		// A value that is there stays, unless the user has just given another one.
+		if have[key] != value && value != "" && (have[key] == "" || o.Answers.gives(e.Env[key])) {
 			have[key], changed = value, true
 		}
 	}

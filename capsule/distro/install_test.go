@@ -128,10 +128,12 @@ func TestInstall(t *testing.T) {
 	}
 	first, _ := os.ReadFile(h.LockPath)
 
-	// A second run keeps the user's answers, adds what is new and writes the same lock.
+	// A second run without answers keeps the user's settings, adds what is new and writes the same lock.
 	if err := capsule.SaveEnv(h.EnvPath("my-llm"), map[string]string{"api_key": "mine", "mode": ""}); err != nil {
 		t.Fatal(err)
 	}
+	answers := h.Answers.Variables
+	h.Answers.Variables = nil
 	if _, err := Install(context.Background(), h.Options); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +143,16 @@ func TestInstall(t *testing.T) {
 	}
 	if second, _ := os.ReadFile(h.LockPath); !bytes.Equal(first, second) {
 		t.Errorf("the lock changed:\n%s", second)
+	}
+
+	// Who answers again means it.
+	h.Answers.Variables = answers
+	if _, err := Install(context.Background(), h.Options); err != nil {
+		t.Fatal(err)
+	}
+	want["api_key"] = "secret"
+	if got := h.env("my-llm"); !maps.Equal(got, want) {
+		t.Errorf("env after the third run %v", got)
 	}
 	all, err := h.Store.List()
 	if err != nil {

@@ -149,8 +149,31 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 	if err := compileAhead(ctx, o.sys, h, res.Installed); err != nil {
 		return err
 	}
+	state := store.State{Dir: filepath.Join(p.Root(), store.StateDir)}
+	if err := choose(state, opts.Store, m.Groups(), answers.Groups); err != nil {
+		return err
+	}
 	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))
 	return reload(ctx, h)
+}
+
+// choose switches the alternatives of each group that were not chosen off, and the chosen
+// ones on: what an earlier init installed stays, and can be chosen again.
+func choose(state store.State, st *store.Store, groups []distro.Group, chosen map[string][]string) error {
+	for _, g := range groups {
+		for _, name := range g.Members {
+			var err error
+			if slices.Contains(chosen[g.Name], name) {
+				err = state.Enable(name)
+			} else if _, missing := st.Get(name); missing == nil {
+				err = state.Disable(name)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // openDistro finds the manifest and the archives: built in, or in a directory.
