@@ -12,7 +12,6 @@ type conversation struct {
 	timeline
 	prompts []prompt // sent or about to be, not begun
 	turn    string   // the running one; "" is none
-	known   bool     // the turn is known to run; else something seems to
 	began   time.Time
 	said    strings.Builder // text of this round
 	round   int             // first item of this round
