@@ -46,7 +46,7 @@ demo: build
 
 # One line each: BENCH <name> <value> <unit> <reference> <ratio>. Ratios are of one run.
 bench: build
-	$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x ./... 2>&1 | grep -E '^(BENCH|FAIL|panic|---)'
+	@$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x ./... 2>&1 | awk '/^(BENCH|FAIL|panic|---)/ {print; fflush()} /^(FAIL|panic)/ {bad=1} END {exit bad}'
 
 # Each fuzz target for FUZZTIME; the list is made from the sources.
 FUZZTIME ?= 60s

@@ -41,6 +41,11 @@ if [ -e docs/new.txt ]; then
 	exit 1
 fi
 
+say "see it, then take it over"
+"$bin/astrid" diff
+"$bin/astrid" commit docs/new.txt
+[ "$(cat docs/new.txt)" = 'Pears 2.10' ] || { echo 'demo: the commit did not arrive' >&2; exit 1; }
+
 say "every one of its file accesses is in the signed audit log"
 "$bin/astrid" audit tail
 "$bin/astrid" audit verify
