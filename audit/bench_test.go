@@ -131,13 +131,15 @@ func BenchmarkAppendLag(b *testing.B) {
 	lag.MayLag = true
 	msg := make([]byte, 600)
 	var theirs time.Duration
-	n := 0
+	if _, err := l.Append(context.Background(), "alice", lag); err != nil { // opens the chain
+		b.Fatal(err)
+	}
+	const n = 2000
 	start := time.Now()
-	for b.Loop() {
+	for range n {
 		if _, err := l.Append(context.Background(), "alice", lag); err != nil {
 			b.Fatal(err)
 		}
-		n++
 	}
 	ours := time.Since(start)
 	start = time.Now()
@@ -147,5 +149,5 @@ func BenchmarkAppendLag(b *testing.B) {
 		}
 	}
 	theirs = time.Since(start)
-	report(b, "audit_append_lag", float64(ours.Nanoseconds())/float64(n), "ns/entry", float64(theirs.Nanoseconds())/float64(n))
+	report(b, "audit_append_lag", float64(ours.Nanoseconds())/n, "ns/entry", float64(theirs.Nanoseconds())/n)
 }
