@@ -17,6 +17,11 @@ func TestHammer(t *testing.T) {
 	var mu sync.Mutex
 	got := map[ID]string{}
 	var appending, watching sync.WaitGroup
+	for i := range 3 { // a chain that is being made has no anchor for a moment
+		if err := l.OpenChain(ctx, fmt.Sprintf("p%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for g := range appenders {
 		appending.Go(func() {
 			p := fmt.Sprintf("p%d", g%3)

@@ -76,7 +76,8 @@ func (c *client) run() {
 // end closes the connection from this side.
 func (c *client) end(reason string) {
 	c.cancel(errors.New(reason))
-	_ = c.conn.Close() // unblocks the reader
+	// The writer sends what is queued and closes the connection, which unblocks the reader.
+	_ = c.conn.SetDeadline(time.Now().Add(flushTimeout))
 }
 
 // finish takes no more from the client; what it has been sent still reaches it.

@@ -162,20 +162,25 @@ func (c *Conn) Send(ctx context.Context, f abi.ClientFrame) error {
 		return fmt.Errorf("send to the daemon: %w", err)
 	}
 	for {
+		var ack abi.ClientAck
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case ack = <-c.ack:
 		case <-c.done:
-			return c.Err()
-		case ack := <-c.ack:
-			if ack.ID != f.ID {
-				continue // of a Send that was given up
+			select { // the daemon may have answered just before it left
+			case ack = <-c.ack:
+			default:
+				return c.Err()
 			}
-			if ack.Error != "" {
-				return errors.New(ack.Error)
-			}
-			return nil
 		}
+		if ack.ID != f.ID {
+			continue // of a Send that was given up
+		}
+		if ack.Error != "" {
+			return errors.New(ack.Error)
+		}
+		return nil
 	}
 }
 

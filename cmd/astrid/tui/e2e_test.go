@@ -134,7 +134,13 @@ func (x *terminal) see(text string) {
 
 // printed tells whether text was written, wherever.
 func (x *terminal) printed(text string) bool {
-	return strings.Contains(dense(ansi.Strip(x.output())), dense(text))
+	// What a program wrote last may still be on its way when it has ended.
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if strings.Contains(dense(ansi.Strip(x.output())), dense(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 func dense(s string) string { return strings.Join(strings.Fields(s), "") }
