@@ -95,7 +95,7 @@ Standard output carries the answer and nothing else.`,
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
 	root.AddCommand(newDiff(sys), newCommit(sys), newDiscard(sys),
-		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys),
+		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys), newDoctor(sys), newLogs(sys), newService(sys), newMan(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	usageErrors(root)
 	return root

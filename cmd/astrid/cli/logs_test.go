@@ -13,7 +13,7 @@ import (
 )
 
 // logged makes a home with days of a capsule's log; a day is its name and its text.
-func logged(t *testing.T, w io.Writer, days ...string) (c *capsules, dir string) {
+func logged(t *testing.T, w io.Writer, days ...string) (l *dayLog, dir string) {
 	t.Helper()
 	h, err := home.New(filepath.Join(t.TempDir(), "h"))
 	if err != nil {
@@ -23,7 +23,8 @@ func logged(t *testing.T, w io.Writer, days ...string) (c *capsules, dir string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = &capsules{sys: System{Stdout: w, Stderr: io.Discard}, home: h, principal: p}
+	sys := System{Stdout: w, Stderr: io.Discard}
+	c := &capsules{sys: sys, home: h, principal: p}
 	dir = filepath.Join(p.LogDir(), "demo")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func logged(t *testing.T, w io.Writer, days ...string) (c *capsules, dir string)
 	for n := 0; n < len(days); n += 2 {
 		appendTo(t, filepath.Join(dir, days[n]), days[n+1])
 	}
-	return c, dir
+	return &dayLog{sys, "demo", func() ([]string, error) { return c.logFiles("demo") }}, dir
 }
 
 func appendTo(t *testing.T, path, text string) {
@@ -55,7 +56,7 @@ func TestLogsShowsTheLastLines(t *testing.T) {
 	} {
 		var out strings.Builder
 		l, _ := logged(t, &out, "2026-01-01.log", "a\nb\n", "2026-01-02.log", "", "2026-01-03.log", "c\nd\n", "other.txt", "no\n")
-		if err := l.logs(t.Context(), "demo", c.n, false); err != nil {
+		if err := l.show(t.Context(), c.n, false); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != c.want {
@@ -70,7 +71,7 @@ func TestLogsFollows(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		err := l.logs(ctx, "demo", 1, true)
+		err := l.show(ctx, 1, true)
 		_ = w.Close()
 		done <- err
 	}()
