@@ -35,6 +35,7 @@ type Caller struct {
 	Timestamp string `json:"timestamp,omitempty"`
 	SessionID string `json:"session_id,omitempty"`
 	UserID    string `json:"user_id,omitempty"`
+	Workspace string `json:"workspace,omitempty"` // directory the session works in
 }
 
 // InterceptorHandle tells a run loop which subscription carries which interceptor.

@@ -18,7 +18,7 @@ var fromKernel = []string{abi.TopicCapsulesLoaded, abi.TopicWatchdogTick}
 
 // fromClients are those that clients publish.
 var fromClients = []string{
-	abi.TopicUserPrompt, abi.TopicCommandExecute, abi.TopicSessionGet, abi.TopicSessionClear,
+	abi.TopicUserPrompt, abi.TopicCommandExecute, abi.TopicSessionPrefix + "*",
 	"registry.v1.get_providers", "registry.v1.get_active_model", "registry.v1.set_active_model", "registry.v1.selection.callback",
 }
 

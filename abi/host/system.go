@@ -16,12 +16,20 @@ func (h *Host) getConfig(_ context.Context, f *frame, args [][]byte) ([]byte, er
 	return []byte(f.inst.capsule.Config[string(args[0])]), nil
 }
 
-func (h *Host) getCaller(_ context.Context, f *frame, _ [][]byte) ([]byte, error) {
+func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, error) {
 	m := f.call.Message
 	if m == nil {
 		return []byte("{}"), nil
 	}
+	workspace := ""
+	if f.call.Session != "" {
+		var err error
+		if workspace, err = h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session); err != nil {
+			return nil, err
+		}
+	}
 	return encode(abi.Caller{
+		Workspace: workspace,
 		Principal: f.call.Principal,
 		SourceID:  m.SourceID,
 		Timestamp: m.Timestamp.Format(time.RFC3339Nano),

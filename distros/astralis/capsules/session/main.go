@@ -1,5 +1,6 @@
-// Capsule session keeps the messages of each session, in the order they were appended.
-// An append is stored durably before its reply is published.
+// Capsule session keeps the messages of each session, in the order they were appended, and
+// answers the verbs of abi's session records. An append is stored durably before its reply is
+// published.
 package main
 
 import (
@@ -10,13 +11,21 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk"
-	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/kv"
 )
 
 var (
 	_ = sdk.On("handle_append", handleAppend)
 	_ = sdk.On("handle_get_messages", handleGetMessages)
 	_ = sdk.On("handle_clear", handleClear)
+	_ = sdk.On("handle_list", handleList)
+	_ = sdk.On("handle_get_meta", handleGetMeta)
+	_ = sdk.On("handle_update", handleUpdate)
+	_ = sdk.On("handle_delete", handleDelete)
+	_ = sdk.On("handle_search", handleSearch)
+	_ = sdk.On("handle_export", handleExport)
+	_ = sdk.On("handle_fork", handleFork)
+	_ = sdk.On("handle_set_context", handleSetContext)
 )
 
 func main() {}
@@ -26,81 +35,96 @@ type appendRequest struct {
 	Messages  []abi.ChatMessage `json:"messages"`
 }
 
-func handleAppend(_ *sdk.Context, r appendRequest) error {
-	return store(idOr(r.SessionID), r.Messages)
+func handleAppend(ctx *sdk.Context, r appendRequest) error {
+	workspace = ctx.Caller().Workspace
+	id := idOr(r.SessionID)
+	stored, err := store(id, "", r.Messages)
+	if err != nil || !stored {
+		return err
+	}
+	return count(id, r.Messages)
 }
 
+// getRequest is an [abi.SessionMessagesRequest] whose messages are read later, so that a
+// mistake in them can be answered.
 type getRequest struct {
 	SessionID        string          `json:"session_id"`
 	CorrelationID    string          `json:"correlation_id"`
 	AppendBeforeRead json.RawMessage `json:"append_before_read"`
+	AppendID         string          `json:"append_id"`
+	Context          bool            `json:"context"`
+	From             int             `json:"from"`
+	Limit            int             `json:"limit"`
 }
 
-type getResponse struct {
-	CorrelationID string            `json:"correlation_id"`
-	Messages      []abi.ChatMessage `json:"messages"`
-	Error         string            `json:"error,omitempty"` // why there are no messages
-}
-
-func handleGetMessages(_ *sdk.Context, r getRequest) error {
-	if err := checkCorrelation(r.CorrelationID); err != nil {
-		return err // there is no topic to answer on
+func handleGetMessages(ctx *sdk.Context, r getRequest) error {
+	workspace = ctx.Caller().Workspace
+	id := idOr(r.SessionID)
+	a := abi.SessionMessages{CorrelationID: r.CorrelationID, Messages: []abi.ChatMessage{}}
+	var added []abi.ChatMessage
+	err := answer("get_messages", r.CorrelationID, &a, &a.Error, func() error {
+		stored, err := appendFirst(id, r, &added)
+		if err != nil {
+			return err
+		}
+		if !stored {
+			added = nil
+		}
+		return messages(id, r, &a)
+	})
+	if len(added) > 0 { // nobody waits for this
+		err = errors.Join(err, count(id, added))
 	}
-	resp := getResponse{CorrelationID: r.CorrelationID}
-	messages, err := appendAndLoad(idOr(r.SessionID), r.AppendBeforeRead)
+	return err
+}
+
+func appendFirst(id string, r getRequest, added *[]abi.ChatMessage) (stored bool, err error) {
+	if len(r.AppendBeforeRead) == 0 || string(r.AppendBeforeRead) == "null" {
+		return false, nil
+	}
+	if err := json.Unmarshal(r.AppendBeforeRead, added); err != nil {
+		return false, fmt.Errorf("failed to parse messages: %w", err)
+	}
+	return store(id, r.AppendID, *added)
+}
+
+// messages fills in what was asked for.
+func messages(id string, r getRequest, a *abi.SessionMessages) error {
+	all, err := load(id)
 	if err != nil {
-		resp.Error = err.Error()
+		return err
 	}
-	resp.Messages = messages
-	if resp.Messages == nil {
-		resp.Messages = []abi.ChatMessage{}
-	}
-	sent := ipc.Publish(abi.TopicSessionGetResponse+r.CorrelationID, resp)
-	if sent != nil && err == nil { // too much for one message, most likely: whoever waits must know
-		err = fmt.Errorf("session %s: the history of %d messages could not be sent, start a new session: %w", idOr(r.SessionID), len(messages), sent)
-		sent = ipc.Publish(abi.TopicSessionGetResponse+r.CorrelationID, getResponse{
-			CorrelationID: r.CorrelationID, Messages: []abi.ChatMessage{}, Error: err.Error(),
-		})
-	}
-	return errors.Join(err, sent)
-}
-
-func appendAndLoad(id string, extra json.RawMessage) ([]abi.ChatMessage, error) {
-	if len(extra) > 0 {
-		var messages []abi.ChatMessage
-		if err := json.Unmarshal(extra, &messages); err != nil {
-			return nil, fmt.Errorf("failed to parse messages: %w", err)
+	a.Total = len(all)
+	if r.Context {
+		if all, a.Head, a.Start, err = view(id, all); err != nil {
+			return err
 		}
-		if err := store(id, messages); err != nil {
-			return nil, err
+	} else {
+		a.Start = min(max(r.From, 0), len(all))
+		all = all[a.Start:]
+		if r.Limit > 0 {
+			all = all[:min(r.Limit, len(all))]
 		}
 	}
-	return load(id)
-}
-
-type clearRequest struct {
-	SessionID     string `json:"session_id"`
-	CorrelationID string `json:"correlation_id"`
+	a.Messages = append(a.Messages, all...)
+	return nil
 }
 
 type clearResponse struct {
 	CorrelationID string `json:"correlation_id"`
 	NewSessionID  string `json:"new_session_id"`
 	OldSessionID  string `json:"old_session_id"`
+	Error         string `json:"error,omitempty"`
 }
 
 // handleClear starts a new session whose parent is the old one; the old one stays.
-func handleClear(_ *sdk.Context, r clearRequest) error {
-	if err := checkCorrelation(r.CorrelationID); err != nil {
-		return err
-	}
-	old := idOr(r.SessionID)
-	id, err := newSession(old)
-	if err != nil {
-		return err
-	}
-	return ipc.Publish(abi.TopicSessionClearResponse+r.CorrelationID,
-		clearResponse{CorrelationID: r.CorrelationID, NewSessionID: id, OldSessionID: old})
+func handleClear(ctx *sdk.Context, r abi.SessionRequest) error {
+	workspace = ctx.Caller().Workspace
+	a := clearResponse{CorrelationID: r.CorrelationID, OldSessionID: idOr(r.SessionID)}
+	return answer("clear", r.CorrelationID, &a, &a.Error, func() error {
+		a.NewSessionID = newUUID()
+		return kv.SetJSON(metaKey(a.NewSessionID), fresh(a.NewSessionID, a.OldSessionID))
+	})
 }
 
 func idOr(id string) string {

@@ -3,70 +3,129 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/kv"
+	"github.com/unicity-astrid/astrid-go/sdk/time"
 )
 
 // Each append is one key, so that it costs the same however long the session is, and is
 // there wholly or not at all:
 //
-//	session.log.<id>/<number, 10 digits>  JSON array of messages
-//	session.meta.<id>                     JSON record of a session that has a parent
+//	session.log.<id>/<number, 10 digits>  entry
+//	session.meta.<id>                     meta
+//	session.context.<id>                  what models see in place of the older messages
 //
 // The id is quoted, so that one session's keys are never a prefix of another's.
 func logPrefix(id string) string { return "session.log." + strconv.QuoteToASCII(id) + "/" }
 
-type meta struct {
-	SchemaVersion   int    `json:"schema_version"`
-	ParentSessionID string `json:"parent_session_id,omitempty"`
+func contextKey(id string) string { return "session.context." + strconv.QuoteToASCII(id) }
+
+// entry is one append.
+type entry struct {
+	At       int64             `json:"at"` // ms since the epoch
+	ID       string            `json:"id,omitempty"`
+	Messages []abi.ChatMessage `json:"messages"`
 }
 
-func store(id string, messages []abi.ChatMessage) error {
+// window is the context of a session as models see it.
+type window struct {
+	From int               `json:"from"`
+	Head []abi.ChatMessage `json:"head"`
+}
+
+// entries lists the keys of a session's appends and the number of the next one.
+func entries(id string) (keys []string, next int, err error) {
+	if keys, err = kv.List(logPrefix(id)); err != nil || len(keys) == 0 {
+		return nil, 0, err
+	}
+	last := strings.TrimPrefix(keys[len(keys)-1], logPrefix(id))
+	if next, err = strconv.Atoi(last); err != nil {
+		return nil, 0, fmt.Errorf("session %s: damaged key %q", id, keys[len(keys)-1])
+	}
+	return keys, next + 1, nil
+}
+
+// store appends messages. A new session's record is written before its first message, so
+// that no message is ever without one.
+func store(id, appendID string, messages []abi.ChatMessage) (stored bool, err error) {
 	if len(messages) == 0 {
-		return nil
+		return false, nil
 	}
-	keys, err := kv.List(logPrefix(id))
+	keys, next, err := entries(id)
 	if err != nil {
-		return err
+		return false, err
 	}
-	next := 0
-	if len(keys) > 0 {
-		last := strings.TrimPrefix(keys[len(keys)-1], logPrefix(id))
-		if next, err = strconv.Atoi(last); err != nil {
-			return fmt.Errorf("session %s: damaged key %q", id, keys[len(keys)-1])
+	if appendID != "" && len(keys) > 0 {
+		if e, err := read(id, keys[len(keys)-1]); err != nil || e.ID == appendID {
+			return false, err
 		}
-		next++
 	}
-	return kv.SetJSON(fmt.Sprintf("%s%010d", logPrefix(id), next), messages)
+	if next == 0 {
+		if err := begin(id, messages); err != nil {
+			return false, err
+		}
+	}
+	return true, kv.SetJSON(entryKey(id, next), entry{At: time.Now().UnixMilli(), ID: appendID, Messages: messages})
+}
+
+func entryKey(id string, n int) string { return fmt.Sprintf("%s%010d", logPrefix(id), n) }
+
+func read(id, key string) (e entry, err error) {
+	raw, err := kv.Get(key)
+	if err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return e, fmt.Errorf("session %s: %s is damaged: %w", id, key, err)
+	}
+	return e, nil
 }
 
 func load(id string) ([]abi.ChatMessage, error) {
-	keys, err := kv.List(logPrefix(id))
-	if err != nil {
-		return nil, err
-	}
 	var all []abi.ChatMessage
-	for _, k := range keys {
-		raw, err := kv.Get(k)
-		if err != nil {
-			return nil, err
-		}
-		var part []abi.ChatMessage
-		if err := json.Unmarshal(raw, &part); err != nil {
-			return nil, fmt.Errorf("session %s: %s is damaged: %w", id, k, err)
-		}
-		all = append(all, part...)
-	}
-	return all, nil
+	err := each(id, func(e entry) (bool, error) { all = append(all, e.Messages...); return true, nil })
+	return all, err
 }
 
-func newSession(parent string) (string, error) {
-	id := newUUID()
-	return id, kv.SetJSON("session.meta."+id, meta{SchemaVersion: 2, ParentSessionID: parent})
+// each visits the appends of a session in order until fn wants no more.
+func each(id string, fn func(entry) (bool, error)) error {
+	keys, _, err := entries(id)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		e, err := read(id, k)
+		if err != nil {
+			return err
+		}
+		if more, err := fn(e); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// view is what a model is to see of a session's messages.
+func view(id string, all []abi.ChatMessage) (seen []abi.ChatMessage, head, start int, err error) {
+	w, ok, err := kv.GetJSON[window](contextKey(id))
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if !ok || w.From > len(all) { // the latter cannot be of this session
+		return all, 0, 0, nil
+	}
+	return append(w.Head, all[w.From:]...), len(w.Head), w.From, nil
+}
+
+// remove forgets a session. The record goes last: until then it can be removed again.
+func remove(id string) error {
+	_, err := kv.Clear(logPrefix(id))
+	return errors.Join(err, kv.Delete(contextKey(id)), kv.Delete(metaKey(id)))
 }
 
 // newUUID makes a version 4 UUID.
