@@ -44,6 +44,8 @@ func (LlmResponse) PayloadTag() string    { return TagLlmResponse }
 type Usage struct {
 	InputTokens  uint64 `json:"input_tokens"`
 	OutputTokens uint64 `json:"output_tokens"`
+	// CostUSD is what they cost, if the provider knows its prices.
+	CostUSD float64 `json:"cost_usd,omitempty"`
 }
 
 // LlmToolDefinition describes a tool to a model.

@@ -54,7 +54,7 @@ func TestStreamEvent(t *testing.T) {
 		`{"ToolCallStart":{"id":"a","name":"b"}}`:        {ToolCallStart: &ToolCallStart{"a", "b"}},
 		`{"ToolCallDelta":{"id":"a","args_delta":"{"}}`:  {ToolCallDelta: &ToolCallDelta{"a", "{"}},
 		`{"ToolCallEnd":{"id":"a"}}`:                     {ToolCallEnd: &ToolCallEnd{"a"}},
-		`{"Usage":{"input_tokens":1,"output_tokens":2}}`: {Usage: &Usage{1, 2}},
+		`{"Usage":{"input_tokens":1,"output_tokens":2}}`: {Usage: &Usage{InputTokens: 1, OutputTokens: 2}},
 		`{"Error":"no"}`:                                 {Error: ptr("no")},
 		`"Done"`:                                         {Done: true},
 	} {

@@ -60,6 +60,18 @@ type UserInput struct {
 type InputContext struct {
 	Action string `json:"action,omitempty"`  // "cancel_turn"
 	TurnID string `json:"turn_id,omitempty"` // id the sender wants the turn to have, so that it knows its own
+	// Steer has the text taken into the running turn, at its next request to the model, instead
+	// of waiting for a turn of its own. So has leaving out TurnID. When no turn runs it begins one.
+	Steer  bool        `json:"steer,omitempty"`
+	Limits *TurnLimits `json:"limits,omitempty"`
+}
+
+// TurnLimits bound one turn, in place of the agent loop's own settings; zero fields leave those as
+// they are. A turn that reaches one ends with StopIterations, StopCost or StopTime, and what it has done is kept.
+type TurnLimits struct {
+	MaxTurns    int     `json:"max_turns,omitempty"`    // rounds of tool calls
+	MaxCostUSD  float64 `json:"max_cost_usd,omitempty"` // by what providers report
+	TimeoutSecs int     `json:"timeout_secs,omitempty"` // from the moment the turn begins
 }
 
 // ActionCancelTurn in [InputContext].Action ends the running turn of the session.

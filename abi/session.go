@@ -34,9 +34,9 @@ type SessionMessagesRequest struct {
 	CorrelationID    string        `json:"correlation_id"`
 	SessionID        string        `json:"session_id"`
 	AppendBeforeRead []ChatMessage `json:"append_before_read,omitempty"`
-	// AppendID makes an append safe to repeat: one with the id of the session's last append is
-	// not stored again. Empty is always stored.
+	// AppendID names the append. With Repeated it is stored only if none of that name was before.
 	AppendID string `json:"append_id,omitempty"`
+	Repeated bool   `json:"repeated,omitempty"`
 	// Context asks for what a model is to see: what [SessionContext] put in place of the
 	// older messages, then the rest. Without it the answer is what was said, all of it.
 	Context bool `json:"context,omitempty"`
@@ -51,10 +51,12 @@ type SessionMessages struct {
 	Messages      []ChatMessage `json:"messages"`
 	// Total is how many messages the session has; Head is how many of Messages stand for
 	// older ones, and Start is the number of the first one after them.
-	Total int    `json:"total,omitempty"`
-	Head  int    `json:"head,omitempty"`
-	Start int    `json:"start,omitempty"`
-	Error string `json:"error,omitempty"`
+	Total int `json:"total,omitempty"`
+	Head  int `json:"head,omitempty"`
+	Start int `json:"start,omitempty"`
+	// LastAppendID is the name of the session's last append.
+	LastAppendID string `json:"last_append_id,omitempty"`
+	Error        string `json:"error,omitempty"`
 }
 
 // SessionContext puts Head in place of the messages before number From, for models only.

@@ -22,6 +22,10 @@ const (
 	TopicAgentReasoning       = "agent.v1.stream.reasoning"
 	TopicTurnStarted          = "agent.v1.turn.started"
 	TopicTurnCompleted        = "agent.v1.turn.completed"
+	TopicTurnSteered          = "agent.v1.turn.steered"
+	TopicTurnResumed          = "agent.v1.turn.resumed"
+	TopicTurnCompacted        = "agent.v1.turn.compacted"
+	TopicTurnWake             = "agent.v1.turn.wake"
 	TopicToolStarted          = "agent.v1.tool.started"
 	TopicToolCompleted        = "agent.v1.tool.completed"
 	TopicSessionGet           = "session.v1.request.get_messages"
@@ -37,6 +41,13 @@ const (
 	TopicAfterBuild           = "prompt_builder.v1.hook.after_build"
 	TopicGeneratePrefix       = "llm.v1.request.generate."
 	TopicStreamPrefix         = "llm.v1.stream."
+	TopicGenerateCancel       = "llm.v1.request.cancel"
+	TopicCompact              = "context_engine.v1.compact"
+	TopicCompacted            = "context_engine.v1.response.compact"
+	TopicEstimateTokens       = "context_engine.v1.estimate_tokens"
+	TopicTokensEstimated      = "context_engine.v1.response.estimate_tokens"
+	TopicBeforeCompaction     = "context_engine.v1.hook.before_compaction"
+	TopicAfterCompaction      = "context_engine.v1.hook.after_compaction"
 	TopicDescribeModels       = "llm.v1.request.describe"
 	TopicDescribeTools        = "tool.v1.request.describe"
 	TopicToolRequest          = "tool.v1.request.execute"
@@ -51,6 +62,44 @@ const (
 type TurnStarted struct {
 	SessionID string `json:"session_id"`
 	TurnID    string `json:"turn_id"`
+}
+
+// TurnSteered is published on [TopicTurnSteered] when a message was taken into a running turn.
+type TurnSteered struct {
+	SessionID string `json:"session_id"`
+	TurnID    string `json:"turn_id"`
+	Text      string `json:"text"`
+}
+
+// TurnResumed is published on [TopicTurnResumed] when a turn goes on that a restart had
+// interrupted. What the model said since its last tool calls comes again.
+type TurnResumed struct {
+	SessionID string `json:"session_id"`
+	TurnID    string `json:"turn_id"`
+	Text      string `json:"text"` // the prompt
+}
+
+// TurnCompacted is published on [TopicTurnCompacted] when a summary has taken the place of old
+// messages in what the model sees.
+type TurnCompacted struct {
+	SessionID       string `json:"session_id"`
+	TurnID          string `json:"turn_id"`
+	MessagesRemoved int    `json:"messages_removed"`
+	TokensBefore    uint64 `json:"tokens_before"` // estimated
+	TokensAfter     uint64 `json:"tokens_after"`
+	Strategy        string `json:"strategy"`
+}
+
+// TurnWake is what an agent loop sends itself on [TopicTurnWake] to go on in a session from outside of one.
+type TurnWake struct {
+	SessionID string `json:"session_id"`
+	TurnID    string `json:"turn_id,omitempty"`
+}
+
+// LlmCancel is published on [TopicGenerateCancel] when nobody waits for the answer to a
+// request any more. A provider ends its stream and closes the connection; it need not answer.
+type LlmCancel struct {
+	RequestID string `json:"request_id"`
 }
 
 // TextDelta is published on [TopicAgentDelta] and [TopicAgentReasoning] as the model speaks.
@@ -87,6 +136,8 @@ type TurnCompleted struct {
 	ToolCalls  int        `json:"tool_calls"`
 	Iterations int        `json:"iterations"`
 	DurationMs int64      `json:"duration_ms"`
+	// Unread are messages that were meant to steer the turn and that no model has seen.
+	Unread []string `json:"unread,omitempty"`
 }
 
 // Reasons a turn ends for.
@@ -94,7 +145,9 @@ const (
 	StopEndTurn    = "end_turn"
 	StopCancelled  = "cancelled"
 	StopIterations = "max_iterations"
-	StopTimeout    = "timeout"
+	StopCost       = "max_cost"
+	StopTime       = "max_time"
+	StopTimeout    = "timeout" // something that the turn waited for
 	StopError      = "error"
 )
 

@@ -38,7 +38,7 @@ type appendRequest struct {
 func handleAppend(ctx *sdk.Context, r appendRequest) error {
 	workspace = ctx.Caller().Workspace
 	id := idOr(r.SessionID)
-	stored, err := store(id, "", r.Messages)
+	stored, err := store(id, "", false, r.Messages)
 	if err != nil || !stored {
 		return err
 	}
@@ -52,6 +52,7 @@ type getRequest struct {
 	CorrelationID    string          `json:"correlation_id"`
 	AppendBeforeRead json.RawMessage `json:"append_before_read"`
 	AppendID         string          `json:"append_id"`
+	Repeated         bool            `json:"repeated"`
 	Context          bool            `json:"context"`
 	From             int             `json:"from"`
 	Limit            int             `json:"limit"`
@@ -85,16 +86,16 @@ func appendFirst(id string, r getRequest, added *[]abi.ChatMessage) (stored bool
 	if err := json.Unmarshal(r.AppendBeforeRead, added); err != nil {
 		return false, fmt.Errorf("failed to parse messages: %w", err)
 	}
-	return store(id, r.AppendID, *added)
+	return store(id, r.AppendID, r.Repeated, *added)
 }
 
 // messages fills in what was asked for.
 func messages(id string, r getRequest, a *abi.SessionMessages) error {
-	all, err := load(id)
+	all, last, err := load(id)
 	if err != nil {
 		return err
 	}
-	a.Total = len(all)
+	a.Total, a.LastAppendID = len(all), last
 	if r.Context {
 		if all, a.Head, a.Start, err = view(id, all); err != nil {
 			return err

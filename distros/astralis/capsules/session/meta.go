@@ -66,7 +66,7 @@ func count(id string, added []abi.ChatMessage) error {
 		return err
 	}
 	if m.Next != next-1 {
-		if added, err = load(id); err != nil {
+		if added, _, err = load(id); err != nil {
 			return err
 		}
 		m.Messages, m.Prompts = 0, 0

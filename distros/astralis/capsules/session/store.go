@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ func entries(id string) (keys []string, next int, err error) {
 
 // store appends messages. A new session's record is written before its first message, so
 // that no message is ever without one.
-func store(id, appendID string, messages []abi.ChatMessage) (stored bool, err error) {
+func store(id, appendID string, repeated bool, messages []abi.ChatMessage) (stored bool, err error) {
 	if len(messages) == 0 {
 		return false, nil
 	}
@@ -60,9 +61,11 @@ func store(id, appendID string, messages []abi.ChatMessage) (stored bool, err er
 	if err != nil {
 		return false, err
 	}
-	if appendID != "" && len(keys) > 0 {
-		if e, err := read(id, keys[len(keys)-1]); err != nil || e.ID == appendID {
-			return false, err
+	if repeated && appendID != "" {
+		for _, k := range slices.Backward(keys) {
+			if e, err := read(id, k); err != nil || e.ID == appendID {
+				return false, err
+			}
 		}
 	}
 	if next == 0 {
@@ -86,10 +89,13 @@ func read(id, key string) (e entry, err error) {
 	return e, nil
 }
 
-func load(id string) ([]abi.ChatMessage, error) {
-	var all []abi.ChatMessage
-	err := each(id, func(e entry) (bool, error) { all = append(all, e.Messages...); return true, nil })
-	return all, err
+// load returns all messages of a session and the name of its last append.
+func load(id string) (all []abi.ChatMessage, last string, err error) {
+	err = each(id, func(e entry) (bool, error) {
+		all, last = append(all, e.Messages...), e.ID
+		return true, nil
+	})
+	return all, last, err
 }
 
 // each visits the appends of a session in order until fn wants no more.

@@ -65,7 +65,7 @@ func handleUpdate(_ *sdk.Context, r abi.SessionUpdate) error {
 		}
 		m.Title, m.Named = title, title != ""
 		if !m.Named {
-			ms, err := load(m.SessionID)
+			ms, _, err := load(m.SessionID)
 			if err != nil {
 				return m, err
 			}
@@ -100,7 +100,7 @@ func handleSetContext(_ *sdk.Context, r abi.SessionContext) error {
 		if err != nil {
 			return m, err
 		}
-		ms, err := load(m.SessionID)
+		ms, _, err := load(m.SessionID)
 		if err != nil {
 			return m, err
 		}
@@ -134,7 +134,7 @@ func handleFork(_ *sdk.Context, r abi.SessionForkRequest) error {
 		if err != nil {
 			return from, err
 		}
-		ms, err := load(from.SessionID)
+		ms, _, err := load(from.SessionID)
 		if err != nil {
 			return from, err
 		}

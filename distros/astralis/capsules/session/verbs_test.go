@@ -244,14 +244,19 @@ func TestContext(t *testing.T) {
 // An append that is repeated, after a crash say, is stored once.
 func TestAppendIsRepeatable(t *testing.T) {
 	h := sdktest.New(t)
-	for range 2 {
-		ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "append_id": "a", "append_before_read": says("one")})
+	add := func(id, text string, repeated bool) abi.SessionMessages {
+		return ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "append_id": id, "repeated": repeated, "append_before_read": says(text)})
 	}
-	r := ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "append_id": "b", "append_before_read": says("two")})
-	if texts(r) != "one two" {
+	add("a", "one", true)
+	add("b", "two", false)
+	r := add("a", "one", true)
+	if texts(r) != "one two" || r.LastAppendID != "b" {
+		t.Errorf("%+v", r)
+	}
+	if r := add("a", "three", false); texts(r) != "one two three" { // names need not be unique
 		t.Errorf("%s", texts(r))
 	}
-	if a := ask[abi.SessionAnswer](t, h, "get_meta", map[string]any{"session_id": "s"}); a.Session.Messages != 2 {
+	if a := ask[abi.SessionAnswer](t, h, "get_meta", map[string]any{"session_id": "s"}); a.Session.Messages != 3 {
 		t.Errorf("%+v", a.Session)
 	}
 }
@@ -260,7 +265,7 @@ func TestAppendIsRepeatable(t *testing.T) {
 func TestCountsAreMadeGood(t *testing.T) {
 	h := sdktest.New(t)
 	get(t, h, "s", says("one"))
-	if err := func() error { _, err := store("s", "", says("two", "three")); return err }(); err != nil {
+	if err := func() error { _, err := store("s", "", false, says("two", "three")); return err }(); err != nil {
 		t.Fatal(err)
 	}
 	get(t, h, "s", says("four"))
