@@ -15,6 +15,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/ipc"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 	"github.com/unicity-astrid/astrid-go/kernel/telemetry"
 )
@@ -71,6 +72,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 		return err
 	}
 	k.spaces.store = k.store
+	k.secrets = secrets.Open(o.Home, secrets.Options{Store: o.Config.Secrets.Store})
 	if k.local, err = localUser(ctx, k.store, *o); err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	k.registry = capsule.NewRegistry()
 	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})
 	k.host = host.New(host.Services{
-		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Files: k.files, Log: k, Directory: k, Now: k.now,
+		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Secrets: k.secrets, Files: k.files, Log: k, Directory: k, Now: k.now,
 		HTTP: host.HTTPLimits{Timeout: o.Config.HTTP.Timeout, StreamIdle: o.Config.HTTP.StreamIdle, MaxResponse: o.Config.HTTP.MaxResponseBytes},
 	})
 	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes})

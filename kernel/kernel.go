@@ -16,6 +16,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/identity"
+	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 	"github.com/unicity-astrid/astrid-go/kernel/telemetry"
 )
@@ -62,6 +63,7 @@ type Kernel struct {
 	gate       *gate
 	bus        *ipc.Bus
 	files      *files
+	secrets    *secrets.Store
 	spaces     spaces
 	policies   policies
 	logs       *telemetry.CapsuleLogs

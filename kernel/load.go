@@ -163,6 +163,10 @@ func (k *Kernel) fingerprint(m *capsule.Manifest) string {
 		all = append(all, fmt.Sprintf("%s %v %d\n", path, err == nil, len(b))...)
 		all = append(all, b...)
 	}
+	// A secret that is set again lies in a file with another nonce.
+	if stamp, err := k.secrets.Stamp(p.Name(), m.ID()); err == nil {
+		all = append(all, stamp...)
+	}
 	return capsule.Hash(all)
 }
 
@@ -217,7 +221,11 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	}
 	hc := &host.Capsule{
 		ID: m.ID(), SourceID: uuid.NewString(), Principal: home.DefaultPrincipal,
-		Bounds: bounds, Config: env,
+		Bounds: bounds, Config: env, SecretKeys: m.SecretKeys(),
+	}
+	// A secret's value stays in the store; the default of one is not secret.
+	for _, key := range hc.SecretKeys {
+		env[key], _ = m.Env[key].DefaultText()
 	}
 	for _, ic := range m.Interceptors {
 		hc.Interceptors = append(hc.Interceptors, host.AutoSubscription{Topic: ic.Event, Action: ic.Action})
@@ -232,9 +240,14 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	return capsule.New(m, engine, capsule.Options{SourceID: hc.SourceID, Principal: hc.Principal, Mailbox: capsule.MailboxOptions{Capacity: k.opts.Config.Limits.Mailbox}, Now: k.now}), nil
 }
 
+// settings is where the answers of a principal are kept.
+func (k *Kernel) settings(p home.Principal) capsule.Settings {
+	return capsule.Settings{Principal: p.Name(), Home: p.Root(), Secrets: k.secrets}
+}
+
 // env resolves the capsule's settings: what the user set, else the manifest's defaults.
 func (k *Kernel) env(p home.Principal, m *capsule.Manifest) (map[string]string, error) {
-	set, err := capsule.LoadEnv(capsule.EnvPath(p.Root(), m.ID()))
+	set, err := k.settings(p).Load(m)
 	if err != nil {
 		return nil, err
 	}

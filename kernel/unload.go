@@ -149,5 +149,5 @@ func (k *Kernel) forgetFor(ctx context.Context, principal string, r capstore.Rem
 		return nil
 	}
 	_, err = k.spaces.get(principal, r.Name).ClearPrefix(ctx, "")
-	return err
+	return errors.Join(err, k.secrets.DeleteAll(principal, r.Name))
 }

@@ -74,12 +74,12 @@ func FuzzPrintable(f *testing.F) {
 	})
 }
 
-// FuzzKey: a key that passes is text, and no secret's.
+// FuzzKey: a key that passes is text.
 func FuzzKey(f *testing.F) {
-	f.Add([]byte("__secret:x"), false)
+	f.Add([]byte("a\x00"), false)
 	f.Fuzz(func(t *testing.T, raw []byte, prefix bool) {
 		k, err := kvKey(raw, prefix)
-		if err == nil && (!utf8.ValidString(k) || strings.HasPrefix(k, secretPrefix) || strings.Contains(k, "\x00") || k == "" && !prefix || k != string(raw)) {
+		if err == nil && (!utf8.ValidString(k) || strings.Contains(k, "\x00") || k == "" && !prefix || k != string(raw)) {
 			t.Errorf("%q", k)
 		}
 	})

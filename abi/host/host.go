@@ -39,6 +39,14 @@ type Space interface {
 	ClearPrefix(ctx context.Context, prefix string) (int, error)
 }
 
+// Secrets keeps what guests may have without seeing where it lies. A secret that is not there is an fs.ErrNotExist.
+// It is implemented by kernel/secrets.Store.
+type Secrets interface {
+	Get(principal, capsule, name string) (string, error)
+	Has(principal, capsule, name string) (bool, error)
+	Set(principal, capsule, name, value string) error
+}
+
 // Files finds the file trees of a call.
 type Files interface {
 	Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) // cwd://
@@ -72,6 +80,7 @@ type Services struct {
 	Publisher Publisher
 	Bus       Subscriber
 	KV        func(principal, capsule string) Space
+	Secrets   Secrets
 	Files     Files
 	Log       LogSink
 	Directory Directory
@@ -128,6 +137,7 @@ type Capsule struct {
 	Principal    string // the principal it was loaded for
 	Bounds       *Bounds
 	Config       map[string]string // what astrid_get_config answers
+	SecretKeys   []string          // of these, what Secrets has goes before Config
 	Interceptors []AutoSubscription
 	Ready        func() // called by astrid_signal_ready; may be nil
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 )
 
-// secretPrefix marks keys that only the secret functions may touch.
-const secretPrefix = "__secret:"
-
 func (h *Host) space(f *frame) Space { return h.svc.KV(f.call.Principal, f.inst.capsule.ID) }
 
 // kvKey checks a key. Prefixes may be empty.
@@ -26,8 +23,6 @@ func kvKey(raw []byte, prefix bool) (string, error) {
 		return "", abi.Errorf(abi.CodeInvalid, "key %q must not contain NUL", raw)
 	case key == "" && !prefix:
 		return "", abi.Errorf(abi.CodeInvalid, "key must not be empty")
-	case strings.HasPrefix(key, secretPrefix):
-		return "", abi.Errorf(abi.CodeDenied, "keys that start with %s hold secrets and cannot be reached through the key-value functions", secretPrefix)
 	}
 	return key, nil
 }
@@ -69,13 +64,10 @@ func (h *Host) kvList(ctx context.Context, f *frame, args [][]byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if !strings.HasPrefix(k, secretPrefix) {
-			shown = append(shown, k)
-		}
+	if keys == nil {
+		keys = []string{} // [], not null
 	}
-	return encode(shown)
+	return encode(keys)
 }
 
 func (h *Host) kvClear(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
@@ -83,28 +75,9 @@ func (h *Host) kvClear(ctx context.Context, f *frame, args [][]byte) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	space := h.space(f)
-	if !strings.HasPrefix(secretPrefix, prefix) {
-		n, err := space.ClearPrefix(ctx, prefix)
-		if err != nil {
-			return nil, err
-		}
-		return strconv.AppendInt(nil, int64(n), 10), nil
-	}
-	// The prefix covers the secrets too, which stay.
-	keys, err := space.List(ctx, prefix)
+	n, err := h.space(f).ClearPrefix(ctx, prefix)
 	if err != nil {
 		return nil, err
-	}
-	n := 0
-	for _, k := range keys {
-		if strings.HasPrefix(k, secretPrefix) {
-			continue
-		}
-		if err := space.Delete(ctx, k); err != nil {
-			return nil, err
-		}
-		n++
 	}
 	return strconv.AppendInt(nil, int64(n), 10), nil
 }

@@ -45,6 +45,7 @@ type rig struct {
 	bus   *ipc.Bus
 	rt    wazero.Runtime
 	store *kvStore
+	keys  *secrets
 	ws    string // host directories
 	home  string
 
@@ -66,7 +67,7 @@ type rigOptions struct {
 func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	ctx := context.Background()
-	r := &rig{t: t, store: &kvStore{m: map[string][]byte{}}}
+	r := &rig{t: t, store: &kvStore{m: map[string][]byte{}}, keys: &secrets{m: map[string]string{}}}
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
 	r.ws, r.home = filepath.Join(base, "ws"), filepath.Join(base, "home")
@@ -97,8 +98,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	must(t, err)
 	r.host = New(Services{
 		Gate: r.gate, Publisher: r, Bus: r.bus, Log: r, Directory: r, HTTP: o.http, Now: o.now,
-		KV:    func(principal, capsule string) Space { return r.store.space(principal + ":" + capsule + ":") },
-		Files: trees{ws: watched{overlay, r.note}, home: watched{home, r.note}, tmp: watched{tmp, r.note}},
+		KV:      func(principal, capsule string) Space { return r.store.space(principal + ":" + capsule + ":") },
+		Secrets: r.keys,
+		Files:   trees{ws: watched{overlay, r.note}, home: watched{home, r.note}, tmp: watched{tmp, r.note}},
 	})
 	r.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
 	must(t, r.host.LinkNative(ctx, r.rt, func(context.Context) {}))
@@ -285,6 +287,40 @@ func (k kvSpace) ClearPrefix(ctx context.Context, prefix string) (int, error) {
 	return len(keys), err
 }
 
+// secrets keeps secrets in memory.
+type secrets struct {
+	mu  sync.Mutex
+	m   map[string]string
+	err error // of whatever is asked
+}
+
+func (s *secrets) Get(principal, capsule, name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.m[principal+":"+capsule+":"+name]
+	if !ok && s.err == nil {
+		return "", fs.ErrNotExist
+	}
+	return v, s.err
+}
+
+func (s *secrets) Has(principal, capsule, name string) (bool, error) {
+	_, err := s.Get(principal, capsule, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *secrets) Set(principal, capsule, name, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.m[principal+":"+capsule+":"+name] = value
+	}
+	return s.err
+}
+
 // netRule permits one host and port, exactly or not.
 type netRule struct {
 	host  string
@@ -310,7 +346,7 @@ func everythingGrants() Grants {
 func newCapsule(g Grants) *Capsule {
 	return &Capsule{
 		ID: "guest", SourceID: "uuid-guest", Principal: "default", Bounds: NewBounds("guest", g),
-		Config: map[string]string{"greeting": "hello"},
+		Config: map[string]string{"greeting": "hello", "api_key": "default key"}, SecretKeys: []string{"api_key"},
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +15,19 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 )
 
+// getConfig answers a setting. A secret is read when it is asked for: the one of the call's
+// principal, or else the one of the principal that the capsule was installed for.
 func (h *Host) getConfig(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
-	return []byte(f.inst.capsule.Config[string(args[0])]), nil
+	c, key := f.inst.capsule, string(args[0])
+	if slices.Contains(c.SecretKeys, key) {
+		for _, principal := range []string{f.call.Principal, c.Principal} {
+			v, err := h.svc.Secrets.Get(principal, c.ID, key)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return []byte(v), err
+			}
+		}
+	}
+	return []byte(c.Config[key]), nil
 }
 
 func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, error) {

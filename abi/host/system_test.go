@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -30,6 +31,25 @@ func TestSystem(t *testing.T) {
 	g.want(`{"allowed":false}`, abi.CheckCapsuleCapability, `{"source_uuid":"known","capability":"root"}`)
 	g.want(`{"allowed":false}`, abi.CheckCapsuleCapability, `null`)
 	g.refused(abi.CodeInvalid, "capability", abi.CheckCapsuleCapability, `[]`)
+}
+
+// TestSecretSettings: a secret is the principal's own, else the one the capsule was installed with,
+// and is never looked for under a name that is no secret.
+func TestSecretSettings(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.want("default key", abi.GetConfig, "api_key")
+	r.keys.m["default:guest:api_key"] = "of default"
+	r.keys.m["default:guest:greeting"] = "not asked for"
+	g.want("of default", abi.GetConfig, "api_key")
+	g.want("hello", abi.GetConfig, "greeting")
+	g.call = &Call{Principal: "alice"}
+	g.want("of default", abi.GetConfig, "api_key")
+	r.keys.m["alice:guest:api_key"] = "of alice"
+	g.want("of alice", abi.GetConfig, "api_key")
+	r.keys.err = errors.New("the keyring is locked")
+	g.refused(abi.CodeIO, "keyring is locked", abi.GetConfig, "api_key")
+	g.want("hello", abi.GetConfig, "greeting")
 }
 
 func TestCaller(t *testing.T) {

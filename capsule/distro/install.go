@@ -11,13 +11,13 @@ import (
 	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
-// Options says where and how to install. Manifest, Source, Store, EnvPath and LockPath are required.
+// Options says where and how to install. Manifest, Source, Store, Settings and LockPath are required.
 type Options struct {
 	Manifest *Manifest
 	Answers  Answers
 	Source   Source
 	Store    *store.Store
-	EnvPath  func(name string) string // env file of a capsule
+	Settings capsule.Settings // where answers go
 	LockPath string
 
 	// Pin makes every capsule that the lock lists have the binary that it lists.
@@ -133,7 +133,7 @@ func (o *Options) decide() (entries []Entry, envs []map[string]string, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, err := capsule.LoadEnv(o.EnvPath(e.Name)); err != nil {
+		if _, err := capsule.LoadEnv(capsule.EnvPath(o.Settings.Home, e.Name)); err != nil {
 			return nil, nil, err
 		}
 		envs = append(envs, env)
@@ -165,10 +165,9 @@ func (o *Options) one(ctx context.Context, e Entry, env map[string]string) (stor
 	return installed, o.writeEnv(installed, env, e)
 }
 
-// writeEnv adds values to the env file of a capsule. What the user has there already is kept.
+// writeEnv adds values to the settings of a capsule. What the user has there already is kept.
 func (o *Options) writeEnv(installed store.Installed, env map[string]string, e Entry) error {
-	path := o.EnvPath(installed.Name)
-	have, err := capsule.LoadEnv(path)
+	have, err := o.Settings.Load(installed.Manifest)
 	if err != nil {
 		return err
 	}
@@ -185,7 +184,7 @@ func (o *Options) writeEnv(installed store.Installed, env map[string]string, e E
 	if !changed {
 		return nil
 	}
-	return capsule.SaveEnv(path, have)
+	return o.Settings.Save(installed.Manifest, have)
 }
 
 // unloadable checks the finished set: each capsule of the distro must load among everything in the store, and

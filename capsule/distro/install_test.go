@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -70,7 +71,7 @@ func newHome(t *testing.T) *home {
 		Answers:  Answers{Variables: map[string]string{"key": "secret"}},
 		Source:   First(Archives(h.archives), Directory(filepath.Dir(h.userDir))),
 		Store:    &store.Store{Dir: filepath.Join(h.dir, "capsules"), BinDir: filepath.Join(h.dir, "bin")},
-		EnvPath:  func(name string) string { return capsule.EnvPath(h.dir, name) },
+		Settings: capsule.Settings{Principal: "default", Home: h.dir, Secrets: memSecrets{}},
 		LockPath: filepath.Join(h.dir, ".config", LockName),
 		Now:      func() time.Time { return time.Date(2026, 3, 24, 10, 11, 12, 5, time.UTC) },
 	}
@@ -89,11 +90,36 @@ func (h *home) writeUser(manifest string) {
 
 func (h *home) env(name string) map[string]string {
 	h.t.Helper()
-	env, err := capsule.LoadEnv(h.EnvPath(name))
+	i, err := h.Store.Get(name)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	env, err := h.Settings.Load(i.Manifest)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return env
+}
+
+// memSecrets keeps secrets in memory.
+type memSecrets map[[3]string]string
+
+func (m memSecrets) Get(p, c, n string) (string, error) {
+	v, ok := m[[3]string{p, c, n}]
+	if !ok {
+		return "", fs.ErrNotExist
+	}
+	return v, nil
+}
+
+func (m memSecrets) Set(p, c, n, v string) error {
+	m[[3]string{p, c, n}] = v
+	return nil
+}
+
+func (m memSecrets) Delete(p, c, n string) error {
+	delete(m, [3]string{p, c, n})
+	return nil
 }
 
 func TestInstall(t *testing.T) {
@@ -129,7 +155,7 @@ func TestInstall(t *testing.T) {
 	first, _ := os.ReadFile(h.LockPath)
 
 	// A second run without answers keeps the user's settings, adds what is new and writes the same lock.
-	if err := capsule.SaveEnv(h.EnvPath("my-llm"), map[string]string{"api_key": "mine", "mode": ""}); err != nil {
+	if err := capsule.SaveEnv(capsule.EnvPath(h.dir, "my-llm"), map[string]string{"api_key": "mine", "mode": ""}); err != nil {
 		t.Fatal(err)
 	}
 	answers := h.Answers.Variables
@@ -225,7 +251,7 @@ func TestInstallChecksFirst(t *testing.T) {
 		"answer for nothing": func(h *home) { h.Answers.Variables["kee"] = "x" },
 		"bad choice":         func(h *home) { h.Answers.Groups = map[string][]string{"llm": {"cli"}} },
 		"damaged env file": func(h *home) {
-			err := errors.Join(os.MkdirAll(filepath.Dir(h.EnvPath("user")), 0o700), os.WriteFile(h.EnvPath("user"), []byte("{"), 0o600))
+			err := errors.Join(os.MkdirAll(filepath.Dir(capsule.EnvPath(h.dir, "user")), 0o700), os.WriteFile(capsule.EnvPath(h.dir, "user"), []byte("{"), 0o600))
 			if err != nil {
 				h.t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ type Config struct {
 	Storage   string // as storage.Open takes it; "" is the default engine in the home
 	Workspace Workspace
 	Security  Security
+	Secrets   Secrets
 	Budget    Budget
 	Audit     Audit
 	HTTP      HTTP
@@ -55,6 +56,11 @@ type Policy struct {
 type Item struct {
 	Value  string `json:"value"`
 	Origin Origin `json:"origin"`
+}
+
+// Secrets is the section of the same name.
+type Secrets struct {
+	Store string // auto, file or keyring; counts when the first secret is stored
 }
 
 // Budget is the section of the same name. All amounts are US dollars.
@@ -135,6 +141,7 @@ func (c *Config) fill() {
 			RequireApprovalNetwork: c.flag("security.policy.require_approval_for_network"),
 		},
 	}
+	c.Secrets = Secrets{Store: c.text("secrets.store")}
 	c.Budget = Budget{
 		SessionMaxUSD:   c.number("budget.session_max_usd"),
 		WorkspaceMaxUSD: c.number("budget.workspace_max_usd"),

@@ -23,6 +23,7 @@
 //	workspace.mode                    approval: the mode of the policy layer
 //	security.approval_timeout_secs    approval: how long a question waits for a human before it is deferred
 //	security.policy.*                 approval: the rules of the policy layer
+//	secrets.store                     kernel/secrets: where the key to a new home's secrets is kept
 //	budget.*                          approval: the limits of the budget layer; budget.tariff its floors per host
 //	audit.sync                        audit: "group" or "always"
 //	http.*                            abi/host: the http functions

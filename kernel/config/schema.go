@@ -80,6 +80,9 @@ var keys = []key{
 	{"security.policy.require_approval_for_network", flag, true, onlyTrue, "", nil,
 		"reaching the network always needs a human"},
 
+	{"secrets.store", text, "auto", nil, "ASTRID_SECRETS_STORE", oneOf("auto", "file", "keyring"),
+		"where the key to a new home's secrets is kept: auto, file or keyring"},
+
 	{"budget.session_max_usd", number, 100.0, atMost, "ASTRID_BUDGET_SESSION_MAX_USD", amount(10000),
 		"what one session may spend"},
 	{"budget.workspace_max_usd", number, 0.0, atMostOrUnlimited, "ASTRID_BUDGET_WORKSPACE_MAX_USD", amountOrZero(1e6),

@@ -63,6 +63,12 @@ func (h Home) KeysDir() string { return h.join("keys") }
 // RuntimeKey is the daemon's signing key.
 func (h Home) RuntimeKey() string { return h.join("keys", "runtime.key") }
 
+// SecretsKey is the key to the secrets, or says in which keyring it is; see package secrets.
+func (h Home) SecretsKey() string { return h.join("keys", "secrets.key") }
+
+// SecretsDir holds the sealed secrets of capsules.
+func (h Home) SecretsDir() string { return h.join("var", "secrets") }
+
 // BinDir holds <blake3 hex>.wasm.
 func (h Home) BinDir() string { return h.join("bin") }
 

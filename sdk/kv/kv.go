@@ -2,7 +2,6 @@
 //
 // Keys are UTF-8 without NUL, at most [abi.MaxKey] bytes; values any bytes up to
 // [abi.MaxValue]. A key that is missing and one with an empty value are the same thing.
-// Keys that start with "__secret:" are refused.
 package kv
 
 import (

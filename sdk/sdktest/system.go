@@ -78,8 +78,6 @@ func (h *Host) serveKV(fn abi.Function, p []string) ([]byte, error) {
 		return nil, abi.Errorf(abi.CodeInvalid, "key %q must not contain NUL", key)
 	case key == "" && fn != abi.KvListKeys && fn != abi.KvClearPrefix:
 		return nil, abi.Errorf(abi.CodeInvalid, "key must not be empty")
-	case strings.HasPrefix(key, "__secret:"):
-		return nil, abi.Errorf(abi.CodeDenied, "key %q holds a secret", key)
 	}
 	switch fn {
 	case abi.KvGet:

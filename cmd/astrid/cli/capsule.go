@@ -41,6 +41,7 @@ type capsules struct {
 	principal home.Principal
 	store     *store.Store
 	state     store.State
+	settings  capsule.Settings
 }
 
 func openCapsules(sys System) (*capsules, error) {
@@ -55,8 +56,12 @@ func openCapsules(sys System) (*capsules, error) {
 	if err := p.Ensure(); err != nil {
 		return nil, err
 	}
+	settings, err := sys.settings(h, p)
+	if err != nil {
+		return nil, err
+	}
 	return &capsules{
-		sys: sys, home: h, principal: p,
+		sys: sys, home: h, principal: p, settings: settings,
 		store: &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
 		state: store.State{Dir: filepath.Join(p.Root(), store.StateDir)},
 	}, nil

@@ -8,6 +8,8 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 )
 
 const envTables = `[env]
@@ -19,7 +21,11 @@ greeting = { type = "string", default = "hi" }
 
 func (p *place) env(name string) map[string]string {
 	p.t.Helper()
-	env, err := capsule.LoadEnv(capsule.EnvPath(p.path(), name))
+	m, err := capsule.LoadManifest(p.path(".local", "capsules", name, capsule.ManifestName))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	env, err := capsule.Settings{Principal: home.DefaultPrincipal, Home: p.path(), Secrets: secrets.Open(p.home, secrets.Options{})}.Load(m)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -43,7 +49,10 @@ func TestSettingsFromFlags(t *testing.T) {
 	}
 	fi, err := os.Stat(p.path(".config", "env", "demo.env.json"))
 	if err != nil || fi.Mode().Perm() != 0o600 {
-		t.Errorf("the file of the secret: %v, %v", fi, err)
+		t.Errorf("the file of the settings: %v, %v", fi, err)
+	}
+	if raw, err := os.ReadFile(p.path(".config", "env", "demo.env.json")); err != nil || strings.Contains(string(raw), "geheim") {
+		t.Errorf("the secret lies in the file of the settings: %s, %v", raw, err)
 	}
 	// A new version keeps them, and no output has the secret.
 	out, more := p.want(cli.ExitOK, "capsule update demo --yes "+p.pack("demo", "2.0.0", envTables))

@@ -82,7 +82,7 @@ func (c *capsules) details(ctx context.Context, i store.Installed) (*capsuleDeta
 }
 
 func (c *capsules) settingsOf(m *capsule.Manifest) ([]settingInfo, error) {
-	set, err := capsule.LoadEnv(capsule.EnvPath(c.principal.Root(), m.ID()))
+	set, err := c.settings.Load(m)
 	if err != nil {
 		return nil, err
 	}

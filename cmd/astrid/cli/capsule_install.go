@@ -124,7 +124,7 @@ func (o *installOptions) run(ctx context.Context, name, source string) error {
 }
 
 func (o *installOptions) answers(c *capsules, m *capsule.Manifest, in *bufio.Reader) (map[string]string, error) {
-	before, err := capsule.LoadEnv(capsule.EnvPath(c.principal.Root(), m.ID()))
+	before, err := c.settings.Load(m)
 	if err != nil {
 		return nil, err
 	}
@@ -233,25 +233,28 @@ func newlyRefused(all []store.Installed, m *capsule.Manifest) []string {
 // comes last, so that a crash before leaves the old one with settings that it ignores; an
 // error puts the old ones back.
 func (c *capsules) put(ctx context.Context, m *capsule.Manifest, path string, env map[string]string) (store.Installed, error) {
-	root := c.principal.Root()
-	restore, err := keepFiles(capsule.EnvPath(root, m.ID()), capsule.ConsentPath(root, m.ID()))
+	restore, err := keepFiles(capsule.ConsentPath(c.principal.Root(), m.ID()))
+	if err != nil {
+		return store.Installed{}, err
+	}
+	unset, err := c.settings.Keep(m)
 	if err != nil {
 		return store.Installed{}, err
 	}
 	installed, err := func() (store.Installed, error) {
 		if len(env) > 0 {
-			if err := capsule.SaveEnv(capsule.EnvPath(root, m.ID()), env); err != nil {
+			if err := c.settings.Save(m, env); err != nil {
 				return store.Installed{}, err
 			}
 		}
-		if err := consent(root, []*capsule.Manifest{m}); err != nil {
+		if err := consent(c.settings, []*capsule.Manifest{m}); err != nil {
 			return store.Installed{}, err
 		}
 		// What is installed must be what was shown.
 		return c.store.InstallPath(ctx, path, store.InstallOptions{Name: m.ID(), ManifestHash: m.Hash})
 	}()
 	if err != nil {
-		return installed, errors.Join(err, restore())
+		return installed, errors.Join(err, restore(), unset())
 	}
 	return installed, nil
 }

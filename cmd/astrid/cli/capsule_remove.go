@@ -40,7 +40,7 @@ anything.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "remove it although others need it; they will not run")
-	cmd.Flags().BoolVar(&o.purge, "purge", false, "also delete its settings, stored data and log")
+	cmd.Flags().BoolVar(&o.purge, "purge", false, "also delete its settings, secrets, stored data and log")
 	return cmd
 }
 
@@ -89,7 +89,11 @@ func (c *capsules) forget(ctx context.Context, r store.Removal, done string) err
 	}
 	errs = append(errs, c.state.Enable(r.Name))
 	if r.Purge {
-		errs = append(errs, c.purgeLogs(r.Name))
+		st, err := c.sys.secrets(c.home)
+		if err != nil {
+			return err
+		}
+		errs = append(errs, c.purgeLogs(r.Name), st.DeleteAll(c.principal.Name(), r.Name))
 	}
 	st, err := reloadStatus(ctx, c.home)
 	if err = errors.Join(append(errs, err)...); err != nil {

@@ -104,18 +104,24 @@ func (p *place) stop() {
 	p.k = nil
 }
 
+// getenv is the environment of commands.
+func (p *place) getenv(name string) (string, bool) {
+	switch name {
+	case "ASTRID_HOME":
+		return p.home.Root(), true
+	case "ASTRID_SECRETS_STORE":
+		return "file", true // not in the keyring of whoever runs the tests
+	}
+	return "", false
+}
+
 // run runs a command line; stdin counts as a terminal when there is something in it.
 func (p *place) run(stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	in := strings.NewReader(stdin)
 	code = cli.Main(args, cli.System{
 		Stdin: in, Stdout: &out, Stderr: &errs,
-		Getenv: func(name string) (string, bool) {
-			if name == "ASTRID_HOME" {
-				return p.home.Root(), true
-			}
-			return "", false
-		},
+		Getenv:     p.getenv,
 		Getwd:      func() (string, error) { return p.cwd, nil },
 		IsTerminal: func(s any) bool { return s == any(in) && stdin != "" },
 	})

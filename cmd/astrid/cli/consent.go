@@ -88,9 +88,9 @@ func grants(m *capsule.Manifest) []string {
 
 // consent records what was shown and agreed to. The daemon makes tokens of it. An earlier
 // consent to something else ends.
-func consent(principalHome string, manifests []*capsule.Manifest) error {
+func consent(settings capsule.Settings, manifests []*capsule.Manifest) error {
 	for _, m := range manifests {
-		set, err := capsule.LoadEnv(capsule.EnvPath(principalHome, m.ID()))
+		set, err := settings.Load(m)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func consent(principalHome string, manifests []*capsule.Manifest) error {
 		if err != nil {
 			return err
 		}
-		path := capsule.ConsentPath(principalHome, m.ID())
+		path := capsule.ConsentPath(settings.Home, m.ID())
 		if len(resources) == 0 {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err

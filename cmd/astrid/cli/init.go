@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/capsule/distro"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
 	"github.com/unicity-astrid/astrid-go/distros"
@@ -120,10 +119,14 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 	if err != nil {
 		return err
 	}
+	settings, err := o.sys.settings(h, p)
+	if err != nil {
+		return err
+	}
 	opts := distro.Options{
 		Manifest: m, Answers: answers, Source: source,
-		Store:   &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
-		EnvPath: func(name string) string { return capsule.EnvPath(p.Root(), name) }, LockPath: p.DistroLock(),
+		Store:    &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
+		Settings: settings, LockPath: p.DistroLock(),
 	}
 	manifests, err := distro.Preview(ctx, opts)
 	if err != nil {
@@ -143,7 +146,7 @@ func (o *initOptions) run(ctx context.Context, h home.Home) error {
 	if err != nil {
 		return err
 	}
-	if err := consent(p.Root(), manifests); err != nil {
+	if err := consent(settings, manifests); err != nil {
 		return err
 	}
 	if err := compileAhead(ctx, o.sys, h, res.Installed); err != nil {

@@ -83,7 +83,7 @@ func copyHome(from, to string) error {
 
 func environ(home string) []string {
 	return []string{
-		"PATH=" + binDir + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Dir(home), "ASTRID_HOME=" + home,
+		"PATH=" + binDir + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Dir(home), "ASTRID_HOME=" + home, "ASTRID_SECRETS_STORE=file",
 		"TMPDIR=/tmp", "LANG=C.UTF-8", "ASTRID_IDLE_TIMEOUT_SECS=60",
 	}
 }

@@ -1,0 +1,78 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
+)
+
+// pipe runs a command with text on a standard input that is no terminal.
+func (p *place) pipe(text string, args ...string) (code int, output string) {
+	var out bytes.Buffer
+	code = cli.Main(args, cli.System{
+		Stdin: strings.NewReader(text), Stdout: &out, Stderr: &out,
+		Getenv: p.getenv, Getwd: func() (string, error) { return p.cwd, nil }, IsTerminal: func(any) bool { return false },
+	})
+	return code, out.String()
+}
+
+func TestSecret(t *testing.T) {
+	p := newPlace(t).compiled()
+	p.want(cli.ExitOK, "capsule install --yes "+p.pack("demo", "1.0.0", envTables)+" --set key=first --set size=large")
+	p.want(cli.ExitUsage, "secret set demo", "accepts 2 arg")
+	p.want(cli.ExitUsage, "secret set demo key value", "accepts 2 arg") // never on the command line
+	p.want(cli.ExitError, "secret set nothing key", "not installed")
+	p.want(cli.ExitError, "secret set demo greeting", "it asks for key")
+	p.want(cli.ExitUsage, "secret set demo a:b", "must not contain ':'")
+
+	if code, out := p.pipe("second\r\n", "secret", "set", "demo", "key"); code != cli.ExitOK || strings.Contains(out, "second") {
+		t.Errorf("code %d: %s", code, out)
+	}
+	if got := p.env("demo")["key"]; got != "second" {
+		t.Errorf("stored %q", got)
+	}
+	if code, out := p.pipe("", "secret", "set", "demo", "key"); code != cli.ExitError || !strings.Contains(out, "must not be empty") {
+		t.Errorf("an empty one: code %d: %s", code, out)
+	}
+	p.answer("third\n", cli.ExitOK, "secret set demo key", "The key")
+	if got := p.env("demo")["key"]; got != "third" {
+		t.Errorf("typed, stored %q", got)
+	}
+	out, _ := p.want(cli.ExitOK, "secret list", "demo", "key")
+	js, _ := p.want(cli.ExitOK, "secret list demo --json", `"name": "key"`, `"set_at"`)
+	if strings.Contains(out+js, "third") {
+		t.Errorf("a list shows the value: %s %s", out, js)
+	}
+	p.want(cli.ExitOK, "secret list --principal alice", "no secrets")
+	p.want(cli.ExitOK, "secret delete demo key", "deleted")
+	p.want(cli.ExitError, "secret delete demo key", "has no secret")
+	p.want(cli.ExitOK, "capsule info demo", "key")
+
+	// Secrets go when the capsule is purged.
+	p.answer("fourth\n", cli.ExitOK, "secret set demo key")
+	p.want(cli.ExitOK, "capsule remove demo")
+	p.want(cli.ExitOK, "secret list", "demo")
+	p.want(cli.ExitOK, "capsule remove demo --purge")
+	p.want(cli.ExitOK, "secret list", "no secrets")
+}
+
+// TestSecretsMoveOver: what earlier versions kept in the env file is taken into the store.
+func TestSecretsMoveOver(t *testing.T) {
+	p := newPlace(t).compiled()
+	p.want(cli.ExitOK, "capsule install --yes "+p.pack("demo", "1.0.0", envTables)+" --set key=k --set size=large")
+	env := p.path(".config", "env", "demo.env.json")
+	if err := os.WriteFile(env, []byte(`{"key":"old-plain","size":"small"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.serve()
+	raw, err := os.ReadFile(env)
+	if err != nil || strings.Contains(string(raw), "old-plain") || !strings.Contains(string(raw), "small") {
+		t.Errorf("the env file after a boot: %s, %v", raw, err)
+	}
+	if got := p.env("demo"); got["key"] != "old-plain" || got["size"] != "small" {
+		t.Errorf("settings %v", got)
+	}
+}
