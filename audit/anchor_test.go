@@ -33,11 +33,10 @@ func headSeq(t testing.TB, a Anchor) uint64 {
 	return h.Seq
 }
 
-// TestAnchors is the contract both file anchors keep.
+// TestAnchors is the contract each anchor keeps.
 func TestAnchors(t *testing.T) {
 	at := time.Unix(1700000000, 0)
 	for name, open := range map[string]func(dir string) (Anchor, error){
-		"rename": func(dir string) (Anchor, error) { return NewFileAnchor(dir) },
 		"slots":  func(dir string) (Anchor, error) { return NewSlotAnchor(dir) },
 		"memory": func(string) (Anchor, error) { return NewMemStore(), nil },
 	} {

@@ -40,14 +40,14 @@ type chain struct {
 
 // batch is a run of entries that share an fsync.
 type batch struct {
-	first   uint64
-	lines   []*pendingLine
-	signing sync.WaitGroup
-	head    Head
-	waited  bool      // somebody waits for it
-	since   time.Time // when its first entry came
-	done    chan struct{}
-	err     error // valid after done
+	first    uint64
+	lines    []*pendingLine
+	unsigned int // lines whose callers are signing
+	head     Head
+	wanted   bool      // to be written as soon as it is signed: somebody waits for it
+	since    time.Time // when its first entry came
+	done     chan struct{}
+	err      error // valid after done
 }
 
 // pendingLine is filled by the caller that signs it.
@@ -80,8 +80,7 @@ func (c *chain) append(ctx context.Context, d Draft) (Entry, error) {
 	b := c.enqueue(slot)
 	wait := !d.MayLag || c.log.opt.SyncAlways || c.lagging()
 	if wait {
-		b.waited = true
-		c.signal()
+		b.wanted = true
 	} else if c.timer == nil {
 		c.timer = time.AfterFunc(c.log.opt.MaxLag/2, c.signal)
 	}
@@ -89,20 +88,13 @@ func (c *chain) append(ctx context.Context, d Draft) (Entry, error) {
 
 	sig, err := c.log.opt.Signer.Sign(msg)
 	if err != nil || len(sig) != len(e.Sig) {
-		err = fmt.Errorf("sign entry: %w", orBadSig(err))
-		c.mu.Lock()
-		c.fail(err)
-		err = c.err
-		c.signal()
-		c.mu.Unlock()
-		b.signing.Done()
-		return Entry{}, err
+		return Entry{}, c.signed(b, fmt.Errorf("sign entry: %w", orBadSig(err)))
 	}
 	copy(e.Sig[:], sig)
 	line := appendSig(msg, sig)
 	e.line = line[domain:len(line):len(line)]
 	slot.b = e.line
-	b.signing.Done()
+	c.signed(b, nil)
 	if !wait {
 		return e, nil
 	}
@@ -132,6 +124,21 @@ func (c *chain) link(d Draft) Entry {
 	}
 }
 
+// signed notes that one more line of b has its signature, or that it will never have one,
+// which fails the chain. It returns why the chain failed.
+func (c *chain) signed(b *batch, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.fail(err)
+		b.wanted = true
+	}
+	if b.unsigned--; b.unsigned == 0 && b.wanted {
+		c.signal()
+	}
+	return c.err
+}
+
 // enqueue adds a line to the batch that collects, for the head just set. Called with mu held.
 func (c *chain) enqueue(slot *pendingLine) *batch {
 	b := c.batch
@@ -140,7 +147,7 @@ func (c *chain) enqueue(slot *pendingLine) *batch {
 		c.batch = b
 	}
 	b.lines = append(b.lines, slot)
-	b.signing.Add(1)
+	b.unsigned++
 	b.head = Head{Principal: c.principal, Seq: c.seq, Hash: c.last, Time: c.lastTime, Key: c.log.key}
 	return b
 }

@@ -24,21 +24,18 @@ func (c *chain) run() {
 	}
 }
 
-// commit writes the batch that has been collecting. It reports whether somebody waits
-// for the next one.
+// maxBatch is how many entries a batch is kept open for; signing them takes a few
+// milliseconds. More may come while the committer is on its way.
+const maxBatch = 128
+
+// commit writes the batch that has been collecting, if all of it is signed. If not, it
+// comes again when the last of its callers has signed. It reports whether somebody waits for
+// the next batch.
 func (c *chain) commit() bool {
-	c.mu.Lock()
-	b := c.batch
-	c.batch, c.inflight = nil, b
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
-	}
-	c.mu.Unlock()
+	b := c.take()
 	if b == nil {
 		return false
 	}
-	b.signing.Wait() // each caller signs at once, outside any lock
 	c.mu.Lock()
 	err := c.err // a chain that failed writes nothing any more
 	c.mu.Unlock()
@@ -52,7 +49,7 @@ func (c *chain) commit() bool {
 	}
 	c.mu.Lock()
 	c.inflight = nil
-	again := c.batch != nil && c.batch.waited
+	again := c.batch != nil && c.batch.wanted
 	c.mu.Unlock()
 	b.err = err
 	close(b.done)
@@ -60,6 +57,32 @@ func (c *chain) commit() bool {
 		c.log.Reader.changed()
 	}
 	return again
+}
+
+// take closes the batch that collects and returns it when it is signed; nil if there is
+// none, or if it is to stay open for entries that come while others of it are signed.
+func (c *chain) take() *batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.batch
+	if b == nil {
+		return nil
+	}
+	b.wanted = true
+	if b.unsigned > 0 && len(b.lines) < maxBatch && !c.closing {
+		return nil
+	}
+	c.batch, c.inflight = nil, b
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	for b.unsigned > 0 {
+		c.mu.Unlock()
+		<-c.wake
+		c.mu.Lock()
+	}
+	return b
 }
 
 // write makes a batch durable, and then its head.
@@ -86,19 +109,34 @@ func (c *chain) write(b *batch) error {
 	for _, l := range b.lines {
 		buf = append(append(buf, l.b...), '\n')
 	}
+	// The head is signed while the disk works, and saved only after that.
+	head := make(chan signedHead, 1)
+	go func() { head <- c.signHead(b.head) }()
 	if err := writeSync(c.segment, buf); err != nil {
 		return err
 	}
-	return c.saveHead(ctx, b.head)
+	return c.anchor(ctx, <-head)
+}
+
+// signedHead is the line of a head, or why there is none.
+type signedHead struct {
+	line []byte
+	err  error
+}
+
+func (c *chain) signHead(h Head) signedHead {
+	line, err := signHead(c.log.opt.Signer, &h)
+	return signedHead{line, err}
 }
 
 // saveHead signs and anchors a head.
-func (c *chain) saveHead(ctx context.Context, h Head) error {
-	line, err := signHead(c.log.opt.Signer, &h)
-	if err != nil {
-		return err
+func (c *chain) saveHead(ctx context.Context, h Head) error { return c.anchor(ctx, c.signHead(h)) }
+
+func (c *chain) anchor(ctx context.Context, h signedHead) error {
+	if h.err != nil {
+		return h.err
 	}
-	if err := c.log.opt.Anchor.Save(ctx, c.principal, append(line, '\n')); err != nil {
+	if err := c.log.opt.Anchor.Save(ctx, c.principal, append(h.line, '\n')); err != nil {
 		return fmt.Errorf("anchor head: %w", err)
 	}
 	return nil
@@ -125,7 +163,7 @@ func (c *chain) flush(ctx context.Context) error {
 	if b == nil {
 		b = c.inflight
 	} else {
-		b.waited = true
+		b.wanted = true
 		c.signal()
 	}
 	err := c.err

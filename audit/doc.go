@@ -18,7 +18,8 @@
 // Of two appends to one chain, one comes first: placing an entry is one critical section.
 // Signing is outside of it, on all cores, because the link covers an entry's signed bytes
 // and not its signature. A committer writes what has gathered, calls fsync once, saves the
-// head in the anchor, and then answers everyone who waits. [Draft.MayLag] entries are
+// head in the anchor, and then answers everyone who waits. While entries of a batch are being
+// signed it stays open for others. [Draft.MayLag] entries are
 // answered at once and reach the disk within [Options.MaxLag]; while the disk is further
 // behind than that, they wait like all others.
 //

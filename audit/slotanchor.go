@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,11 +18,14 @@ import (
 // other slot holds the head before it.
 const slotSize = 512
 
+// maxHead bounds what is read of an anchor file, in bytes.
+const maxHead = 2 * slotSize
+
 // SlotAnchor keeps each head in a file of two slots, <dir>/<principal>.heads, written in
-// turn and in place: about a hundred times cheaper than a rename. A head survives the
+// turn and in place: about a hundred times cheaper than replacing a file. A head survives the
 // death of the process at once and a power failure after at most a second; a chain whose
-// anchor is that much older is caught up when it is opened. Same rules for the directory as
-// [FileAnchor].
+// anchor is that much older is caught up when it is opened. The directory must be another
+// one than the log's, best one that nothing a guest can reach shares.
 type SlotAnchor struct {
 	dir   string
 	every time.Duration
@@ -154,7 +158,19 @@ func (a *SlotAnchor) file(principal string) (*slotFile, error) {
 }
 
 // Principals implements [AnchorLister].
-func (a *SlotAnchor) Principals(context.Context) ([]string, error) { return anchored(a.dir, ".heads") }
+func (a *SlotAnchor) Principals(context.Context) ([]string, error) {
+	files, err := os.ReadDir(a.dir) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, f := range files {
+		if p, ok := strings.CutSuffix(f.Name(), ".heads"); ok && ValidPrincipal(p) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
 
 // Sync makes all heads durable. [Log.Close] calls it.
 func (a *SlotAnchor) Sync() error {
@@ -179,6 +195,18 @@ func (a *SlotAnchor) Close() error {
 		delete(a.files, p)
 	}
 	return err
+}
+
+// readSmall reads a regular file of at most maxHead bytes.
+func readSmall(name string) ([]byte, error) {
+	fi, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() || fi.Size() > maxHead {
+		return nil, fmt.Errorf("%w: anchor %s is not a file of at most %d bytes", ErrBroken, name, maxHead)
+	}
+	return os.ReadFile(name)
 }
 
 var (
