@@ -3,8 +3,6 @@ package host
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -12,17 +10,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -32,46 +25,62 @@ import (
 
 var update = flag.Bool("update", false, "write what the conformance transcripts give")
 
-// everything builds the guest that calls any function on demand, once.
-var everything = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "everything")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "everything.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, "./testdata/guests/everything")
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, msg)
-	}
-	bin, err := os.ReadFile(out)
-	if err != nil {
-		return nil, err
-	}
-	// Kept, so that the runtimes of the tests find it compiled in the cache they share.
-	rt := wazero.NewRuntimeWithConfig(context.Background(), wazero.NewRuntimeConfig().WithCompilationCache(compiled))
-	_, err = rt.CompileModule(context.Background(), bin)
-	return bin, err
-})
+// convention plays the calls of a transcript in one calling convention.
+type convention interface {
+	name() string
+	// play makes the calls one after the other, in one guest, and returns what came of each.
+	play(t *testing.T, r *rig, c *Capsule, call *Call, calls []transcriptCall) []outcome
+}
 
-// TestConformance plays the transcripts of testdata/conformance through a Go guest that
-// is built with the SDK. A file has a comment, whose lines of the form "mode: autonomous"
-// set things up, and the sections
+// conventions are those that every transcript is played in.
+var conventions = []convention{goGuest{}}
+
+// transcriptCall is one line of a transcript.
+type transcriptCall struct {
+	fn     abi.Function
+	params []transcriptParam
+}
+
+// transcriptParam is a text, or the result of an earlier line.
+type transcriptParam struct {
+	text   string
+	result int // -1: text counts
+}
+
+// outcome is what a call came to.
+type outcome struct {
+	code   string // "ok", or the name of an abi.Code, or what the convention has instead ("trap")
+	text   string // of an error
+	result []byte
+}
+
+func (o outcome) String() string {
+	if o.code == "ok" {
+		return fmt.Sprintf("ok %q\n", o.result)
+	}
+	return fmt.Sprintf("%s %s\n", o.code, o.text)
+}
+
+// TestConformance plays the transcripts of testdata/conformance in each convention. A file
+// has a comment, whose lines of the form "mode: autonomous" set things up, and the sections
 //
 //	-- ws/NAME --, -- home/NAME --   files
 //	-- calls --                      one call a line: function and Go-quoted parameters; $N is the result of line N
 //	-- want --                       one outcome a line: "ok" and the quoted result, or the name of the code and the text
-//	-- audit --                      the entries of the signed log
+//	-- want CONVENTION --            the same, where a convention differs
+//	-- audit --                      the entries of the signed log, the same in all
+//	-- audit CONVENTION --           unless a convention does not get that far
 //
-// in which $WS, $HOME, $BASE and $URL stand for what differs between runs.
+// in which $WS, $HOME, $BASE and $URL stand for what differs between runs. With -update, what
+// the native convention gives is written to the file; of other conventions only into sections of theirs.
 func TestConformance(t *testing.T) {
 	files, err := filepath.Glob("testdata/conformance/*.txtar")
 	must(t, err)
 	called := map[abi.Function]bool{}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { play(t, file, called) })
+		for _, conv := range conventions {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+conv.name(), func(t *testing.T) { play(t, file, conv, called) })
+		}
 	}
 	h := New(Services{})
 	for fn := range abi.FunctionCount {
@@ -81,7 +90,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func play(t *testing.T, file string, called map[abi.Function]bool) {
+func play(t *testing.T, file string, conv convention, called map[abi.Function]bool) {
 	ar := readArchive(t, file)
 	o := rigOptions{now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }}
 	call := &Call{Principal: "default", Session: "s1"}
@@ -125,11 +134,19 @@ func play(t *testing.T, file string, called map[abi.Function]bool) {
 	g.Net = []NetRule{netRule{u.Hostname(), port, true}}
 	c := newCapsule(g)
 	defer c.Bounds.transport().CloseIdleConnections()
-	got := map[string]string{"want": sequence(t, r, c, call, calls, called)}
+	tcs := parseCalls(t, calls)
+	for _, tc := range tcs {
+		called[tc.fn] = true
+	}
+	want, log := section(ar, "want", conv), section(ar, "audit", conv)
+	got := map[string]string{want: "", log: ""}
+	for _, o := range conv.play(t, r, c, call, tcs) {
+		got[want] += o.String()
+	}
 	for _, p := range []string{"default", "alice"} {
 		for e, err := range r.log.Query(context.Background(), audit.Filter{Principal: p}) {
 			must(t, err)
-			got["audit"] += auditLine(e)
+			got[log] += auditLine(e)
 		}
 	}
 	names := strings.NewReplacer(r.ws, "$WS", r.home, "$HOME", srv.URL, "$URL", filepath.Dir(r.ws), "$BASE")
@@ -142,7 +159,7 @@ func play(t *testing.T, file string, called map[abi.Function]bool) {
 		if text = varying.ReplaceAllString(names.Replace(text), "$$ID"); text == string(f.data) {
 			continue
 		}
-		if *update {
+		if *update && (conv.name() == "native" || strings.Contains(f.name, " ")) {
 			ar.files[i].data = []byte(text)
 			must(t, os.WriteFile(file, ar.bytes(), 0o644))
 			continue
@@ -173,27 +190,32 @@ func auditLine(e audit.Entry) string {
 	return fmt.Sprintf("%s by %s %s %s %s\n", e.Verdict, e.Layer, e.Principal, e.Function, e.Resource)
 }
 
-// sequence makes the calls in one invocation of the guest.
-func sequence(t *testing.T, r *rig, c *Capsule, call *Call, lines []byte, called map[abi.Function]bool) string {
-	t.Helper()
-	type request struct {
-		Fn     string `json:"fn"`
-		Params []any  `json:"params"`
-	}
-	var calls []request
-	for _, line := range strings.Split(strings.TrimSpace(string(lines)), "\n") {
-		fn, rest, _ := strings.Cut(line, " ")
-		f, ok := abi.FunctionByName(fn)
-		if !ok {
-			t.Fatalf("there is no function %q", fn)
+// section is the section of a convention where it has its own, else the common one.
+func section(ar *archive, kind string, conv convention) string {
+	for _, f := range ar.files {
+		if f.name == kind+" "+conv.name() {
+			return f.name
 		}
-		called[f] = true
-		req := request{Fn: fn, Params: []any{}}
+	}
+	return kind
+}
+
+// parseCalls reads a section of calls.
+func parseCalls(t *testing.T, lines []byte) []transcriptCall {
+	t.Helper()
+	var calls []transcriptCall
+	for _, line := range strings.Split(strings.TrimSpace(string(lines)), "\n") {
+		name, rest, _ := strings.Cut(line, " ")
+		fn, ok := abi.FunctionByName(name)
+		if !ok {
+			t.Fatalf("there is no function %q", name)
+		}
+		tc := transcriptCall{fn: fn}
 		for rest = strings.TrimSpace(rest); rest != ""; rest = strings.TrimSpace(rest) {
 			if n, tail, ok := strings.Cut(rest+" ", " "); ok && rest[0] == '$' {
 				i, err := strconv.Atoi(n[1:])
 				must(t, err)
-				req.Params, rest = append(req.Params, map[string]int{"result": i}), tail
+				tc.params, rest = append(tc.params, transcriptParam{result: i}), tail
 				continue
 			}
 			q, err := strconv.QuotedPrefix(rest)
@@ -202,57 +224,9 @@ func sequence(t *testing.T, r *rig, c *Capsule, call *Call, lines []byte, called
 			}
 			text, err := strconv.Unquote(q)
 			must(t, err)
-			req.Params, rest = append(req.Params, map[string]string{"base64": base64.StdEncoding.EncodeToString([]byte(text))}), rest[len(q):]
+			tc.params, rest = append(tc.params, transcriptParam{text, -1}), rest[len(q):]
 		}
-		calls = append(calls, req)
+		calls = append(calls, tc)
 	}
-	payload, err := json.Marshal(map[string]any{"calls": calls})
-	must(t, err)
-	out := trigger(t, r, c, call, "sequence", payload)
-	if len(out) == 0 || out[0] != 0 {
-		t.Fatalf("the guest answered %q", out)
-	}
-	var answers []struct {
-		Name, Message string
-		Result        []byte
-	}
-	must(t, json.Unmarshal(out[1:], &answers))
-	var b strings.Builder
-	for _, a := range answers {
-		if a.Name == "ok" {
-			fmt.Fprintf(&b, "ok %q\n", a.Result)
-		} else {
-			fmt.Fprintf(&b, "%s %s\n", a.Name, a.Message)
-		}
-	}
-	return b.String()
-}
-
-// trigger runs an action of the everything guest in a new instance.
-func trigger(t *testing.T, r *rig, c *Capsule, call *Call, action string, payload []byte) []byte {
-	t.Helper()
-	bin, err := everything()
-	must(t, err)
-	ctx := context.Background()
-	if r.rt.Module(abi.ModuleWASI) == nil {
-		_, err = wasi_snapshot_preview1.Instantiate(ctx, r.rt)
-		must(t, err)
-	}
-	inst, err := r.host.NewInstance(c, false)
-	must(t, err)
-	defer inst.Close()
-	ctx = Enter(ctx, inst, call)
-	mod, err := r.rt.InstantiateWithConfig(ctx, bin, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
-		WithSysWalltime().WithSysNanotime().WithRandSource(rand.Reader).WithStderr(os.Stderr))
-	must(t, err)
-	defer mod.Close(ctx)
-	input := abi.EncodeHookInput(action, payload)
-	inst.Park(input)
-	res, err := mod.ExportedFunction(abi.ExportHookTrigger).Call(ctx, uint64(len(input)))
-	must(t, err)
-	out, ok := mod.Memory().Read(uint32(res[0]>>32), uint32(res[0]))
-	if !ok {
-		t.Fatalf("output %#x lies outside of the guest's memory", res[0])
-	}
-	return bytes.Clone(out)
+	return calls
 }
