@@ -39,6 +39,9 @@ type Allowance struct {
 // ErrNoAllowance: there is no such allowance of this principal.
 var ErrNoAllowance = errors.New("no such allowance")
 
+// errSessionOver: the session ended between the question and what the answer grants.
+var errSessionOver = errors.New("the session is over")
+
 func (a *Allowance) check() error {
 	if a.ID == "" || a.Principal == "" || a.Capsule == "" {
 		return errors.New("allowance: id, principal and capsule are required")
@@ -93,6 +96,8 @@ type AllowancesOptions struct {
 
 type owner struct{ principal, capsule string }
 
+type sessionOf struct{ principal, session string }
+
 type standing struct {
 	Allowance
 	match matcher
@@ -106,6 +111,7 @@ type Allowances struct {
 	mu      sync.Mutex
 	byOwner map[owner][]*standing
 	changed chan struct{} // closed and replaced at each Add
+	ended   map[sessionOf]uint64
 }
 
 // NewAllowances loads the persisted ones. A damaged record is an error: it names the key to delete.
@@ -116,7 +122,7 @@ func NewAllowances(ctx context.Context, o AllowancesOptions) (*Allowances, error
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	as := &Allowances{store: o.Store, now: o.Now, byOwner: map[owner][]*standing{}, changed: make(chan struct{})}
+	as := &Allowances{store: o.Store, now: o.Now, byOwner: map[owner][]*standing{}, changed: make(chan struct{}), ended: map[sessionOf]uint64{}}
 	var over []string
 	err := o.Store.Scan(ctx, allowancePrefix, func(key string, val []byte) error {
 		a, err := DecodeAllowance(val)
@@ -166,6 +172,17 @@ func DecodeAllowance(data []byte) (Allowance, error) {
 
 // Add stores an allowance; one of the same id is replaced. A persistent one is durable on return.
 func (as *Allowances) Add(ctx context.Context, a Allowance) error {
+	return as.add(ctx, a, as.era(a.Principal, a.Session))
+}
+
+// era counts how often a session has ended. What was asked in one era is granted in no other.
+func (as *Allowances) era(principal, session string) uint64 {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return as.ended[sessionOf{principal, session}]
+}
+
+func (as *Allowances) add(ctx context.Context, a Allowance, era uint64) error {
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -175,6 +192,9 @@ func (as *Allowances) Add(ctx context.Context, a Allowance) error {
 	}
 	as.mu.Lock()
 	defer as.mu.Unlock()
+	if a.Scope == ScopeSession && as.ended[sessionOf{a.Principal, a.Session}] != era {
+		return errSessionOver
+	}
 	if a.persists() {
 		if err := as.saveLocked(ctx, &a); err != nil {
 			return err

@@ -129,6 +129,7 @@ func (as *Allowances) Revoke(ctx context.Context, principal, id string) error {
 func (as *Allowances) EndSession(principal, session string) int {
 	as.mu.Lock()
 	defer as.mu.Unlock()
+	as.ended[sessionOf{principal, session}]++
 	n := 0
 	for k, list := range as.byOwner {
 		if k.principal != principal {

@@ -9,6 +9,7 @@ import (
 // askHuman is layer 4.
 func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v verdict, cost Micros) (*cover, *refusal, error) {
 	e := newPending(newRequest(s, a, v, cost, i.offersAlways(), i.now()), a)
+	e.era = i.allowances.era(s.Principal, s.Session)
 	res, err := i.approvals.await(ctx, e, i.allowances.change, func() *cover {
 		if c := i.claimToken(ctx, s, a); c != nil {
 			return c
@@ -116,7 +117,7 @@ func (i *Interceptor) grantLasting(ctx context.Context, e *pending, d Decision, 
 		return "token:" + id, nil
 	}
 	al := e.allowance(d, auditID, i.now())
-	return "allowance:" + al.ID, i.allowances.Add(ctx, al)
+	return "allowance:" + al.ID, i.allowances.add(ctx, al, e.era)
 }
 
 // postpone queues an action that nobody answered for.
@@ -151,6 +152,7 @@ var errNotRecorded = errors.New("the decision could not be recorded, so it does 
 func (i *Interceptor) answerQueued(ctx context.Context, e *pending, d Decision) error {
 	ctx = context.WithoutCancel(ctx)
 	r := &e.Request
+	e.era = i.allowances.era(r.Principal, r.Session)
 	rec := Record{Principal: r.Principal, Capsule: r.Capsule, Session: r.Session, Function: "approvals",
 		Kind: r.Kind, Resource: clip(e.Resource), Layer: LayerApproval, Rule: r.Rule, Source: r.Source,
 		RequestID: r.ID, Risk: r.Risk}

@@ -62,6 +62,9 @@
 //	approve_with_allowance  a pattern the human wrote, which must cover the action
 //	deny               nothing; the feedback reaches the capsule
 //
+// What was allowed for a session ends with it: when its client says so, when the daemon ends, or when nobody has been in
+// it for security.session_idle_secs, which the kernel watches. What is asked before the end is not granted after it.
+//
 // An answer also covers other calls that wait for the same thing. When nobody is attached, or the deadline passes, the
 // request is queued durably and Intercept returns [ErrDeferred] with its id; approving it later records the answer and then
 // lets exactly that action of that principal, capsule, session and workspace run once within 24 hours ([FallbackSkip]

@@ -19,9 +19,13 @@ type ledger struct {
 	records []Record
 	settled []Settlement
 	fail    error
+	during  func() // called by each Append
 }
 
 func (l *ledger) Append(_ context.Context, r Record) (string, error) {
+	if l.during != nil {
+		l.during()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {

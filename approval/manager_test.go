@@ -375,6 +375,25 @@ func TestEndSession(t *testing.T) {
 	})
 }
 
+// TestSessionEndsWhileAnswered ends a session after "for this session" was answered and before that is granted:
+// the call itself was approved, what outlives it was not.
+func TestSessionEndsWhileAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{})
+		r.log.during = func() { must(t, r.EndSession(context.Background(), "alice", "s1")) }
+		c := attach(r.Approvals(), "alice")
+		ch := r.start(context.Background(), r.subject(), get("https://a.test/"))
+		synctest.Wait()
+		must(t, r.Approvals().Resolve(context.Background(), "alice", c.of(Asked)[0].ID, Decision{Choice: ApproveSession}))
+		if got := <-ch; got.err != nil {
+			t.Fatal(got.err)
+		}
+		if left := r.Allowances().List("alice"); len(left) != 0 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}
+
 // TestManagerHammer answers, cancels and attaches at once; every call must end.
 func TestManagerHammer(t *testing.T) {
 	r := newRig(t, rigOptions{manager: ManagerOptions{MaxOpen: 1000}})

@@ -14,7 +14,8 @@ type pending struct {
 	Token    string   `json:"token"`   // what always grants
 	Why      string   `json:"why,omitempty"`
 
-	answering bool // an answer is being recorded; guarded by Manager.mu
+	answering bool   // an answer is being recorded; guarded by Manager.mu
+	era       uint64 // of the session, when it was asked
 }
 
 func newPending(r Request, a *Action) *pending {

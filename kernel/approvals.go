@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -68,6 +69,18 @@ func (c *client) ask(e approval.Event) {
 	c.send(abi.Message{Topic: abi.TopicApproval, Payload: payload.Tagged(), SourceID: kernelSourceID, Timestamp: c.k.now(), Principal: c.principal, Session: r.Session})
 }
 
+// resolve answers a request. What it may allow for a session counts from now on.
+func (k *Kernel) resolve(ctx context.Context, principal, id string, d approval.Decision) error {
+	r, err := k.gate.Approvals().Show(principal, id)
+	if err != nil {
+		return err
+	}
+	if r.Session != "" {
+		k.presence.touch(sessionKey{principal, r.Session})
+	}
+	return k.gate.Approvals().Resolve(ctx, principal, id, d)
+}
+
 // answerApproval takes a client's decision. Who it speaks for is known from the connection.
 func (c *client) answerApproval(f *abi.ClientFrame) error {
 	var in struct {
@@ -85,5 +98,5 @@ func (c *client) answerApproval(f *abi.ClientFrame) error {
 	if in.Reason != nil {
 		d.Feedback = *in.Reason
 	}
-	return c.k.gate.Approvals().Resolve(c.ctx, c.principal, id, d)
+	return c.k.resolve(c.ctx, c.principal, id, d)
 }

@@ -82,6 +82,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
 		return err
 	}
+	k.presence = presence{now: k.now, linger: o.Config.Security.SessionIdle, in: map[sessionKey]*attendance{}}
 	if err := k.openPolicies(); err != nil {
 		return err
 	}

@@ -35,8 +35,9 @@ type client struct {
 	k         *Kernel
 	conn      *net.UnixConn
 	principal string
-	out       chan []byte // frames to write
-	last      func()      // what a frame starts once it was answered; of the reader
+	out       chan []byte     // frames to write
+	last      func()          // what a frame starts once it was answered; of the reader
+	attends   map[string]bool // sessions it is in; of the reader
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
@@ -48,7 +49,7 @@ type client struct {
 
 func newClient(k *Kernel, conn *net.UnixConn) *client {
 	// The socket admits only the user who runs the daemon.
-	c := &client{k: k, conn: conn, principal: k.local.Principal, out: make(chan []byte, clientFrames)}
+	c := &client{k: k, conn: conn, principal: k.local.Principal, out: make(chan []byte, clientFrames), attends: map[string]bool{}}
 	c.ctx, c.cancel = context.WithCancelCause(k.ctx)
 	return c
 }
@@ -58,6 +59,7 @@ func (c *client) run() {
 	var wg sync.WaitGroup
 	wg.Go(c.write)
 	err := c.read()
+	c.enterOnly()
 	c.cancel(err)
 	wg.Wait()
 	c.mu.Lock()
@@ -240,6 +242,7 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	if old != nil {
 		old.Close()
 	}
+	c.enterOnly(req.Sessions...)
 	if req.Approver {
 		c.attach(req)
 	}

@@ -65,6 +65,7 @@ func (c *client) publish(f *abi.ClientFrame) error {
 	if err := c.k.files.bind(c.ctx, c.principal, session, f.Workspace); err != nil {
 		return err
 	}
+	c.enter(session)
 	if err := c.k.followWorkspace(c.ctx, c.principal, session); err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ type Kernel struct {
 	secrets    *secrets.Store
 	spaces     spaces
 	policies   policies
+	presence   presence
 	logs       *telemetry.CapsuleLogs
 	host       *host.Host
 	runtime    *wasm.Runtime

@@ -31,7 +31,7 @@ func (k *Kernel) answerRequest(ctx context.Context, principal string, raw json.R
 	if p.Pattern != "" {
 		d.Pattern = &approval.Pattern{Type: approval.ResourceGlob, Pattern: p.Pattern}
 	}
-	if err := k.gate.Approvals().Resolve(ctx, principal, p.RequestID, d); err != nil {
+	if err := k.resolve(ctx, principal, p.RequestID, d); err != nil {
 		return nil, err
 	}
 	return approvalInfo(r), nil

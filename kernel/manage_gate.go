@@ -59,15 +59,3 @@ func params(method string, raw json.RawMessage, v any) error {
 	}
 	return nil
 }
-
-// endSession drops the questions, allowances and budget total of a session that is over.
-func (k *Kernel) endSession(ctx context.Context, principal string, raw json.RawMessage) (any, error) {
-	var p abi.SessionEnd
-	if err := params(abi.MethodEndSession, raw, &p); err != nil {
-		return nil, err
-	}
-	if p.Session == "" {
-		return nil, errors.New("EndSession: no session is named")
-	}
-	return p, k.gate.EndSession(ctx, principal, p.Session)
-}

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -212,6 +214,64 @@ func TestAllowSessionDiesWithTheSession(t *testing.T) {
 	wantDeferred(t, k, "s2", "another session")
 	must[abi.SessionEnd](t, p, abi.MethodEndSession, abi.SessionEnd{Session: "s1"})
 	wantDeferred(t, k, "s1", "after the session ended")
+}
+
+// TestSessionEndsWhenNobodyIsThere: what was allowed for a session outlives its last client by
+// a while, and not a client that comes back later.
+func TestSessionEndsWhenNobodyIsThere(t *testing.T) {
+	var ahead atomic.Int64 // of the real clock
+	o := options(t)
+	o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	pass := func(d time.Duration) { ahead.Add(int64(d)) }
+	k, err := Boot(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Shutdown("test") })
+	p := connect(t, k) // in no session
+	in := func(session string) *peer {
+		c := connect(t, k)
+		if err := c.ack(`{"topic":"client.v1.subscribe","payload":{"topics":["agent.v1.*"],"sessions":["` + session + `"]}}`); err != "" {
+			t.Fatal(err)
+		}
+		return c
+	}
+	left := func(c *peer) {
+		c.conn.Close()
+		<-k.server.left // the daemon has noticed
+	}
+
+	c := in("s1")
+	approve(t, p, queue(t, k, p, "s1").ID, approval.ApproveSession)
+	pass(24 * time.Hour)
+	wantAllowed(t, k, "s1", "while somebody is there")
+	left(c)
+	pass(9 * time.Minute)
+	wantAllowed(t, k, "s1", "nine minutes after the client left")
+	c = in("s1")
+	pass(time.Hour)
+	left(c)
+	pass(9 * time.Minute)
+	wantAllowed(t, k, "s1", "nine minutes after it left again")
+	pass(2 * time.Minute)
+	wantDeferred(t, k, "s1", "eleven minutes after")
+	if ends := entries(t, k, audit.Filter{Kinds: []audit.Kind{audit.KindEvent}, Session: "s1"}); len(ends) != 1 || ends[0].Type != "session.ended" {
+		t.Errorf("recorded is %+v", ends)
+	}
+
+	approve(t, p, queue(t, k, p, "s2").ID, approval.ApproveSession)
+	pass(11 * time.Minute)
+	left(in("s2")) // must not bring it back
+	wantDeferred(t, k, "s2", "nobody came in time")
+
+	approve(t, p, queue(t, k, p, "s3").ID, approval.ApproveSession)
+	pass(11 * time.Minute)
+	if g := must[[]abi.GrantInfo](t, p, abi.MethodListGrants, nil); len(g) != 0 {
+		t.Errorf("listed is %+v", g)
+	}
+	approve(t, p, queue(t, k, p, "s4").ID, approval.ApproveSession)
+	pass(-time.Hour)
+	wantDeferred(t, k, "s4", "the clock was put back")
 }
 
 func TestWhatSurvivesARestart(t *testing.T) {

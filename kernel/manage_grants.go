@@ -20,6 +20,9 @@ func (k *Kernel) listGrants(ctx context.Context, principal string, _ json.RawMes
 }
 
 func (k *Kernel) grants(ctx context.Context, principal string) ([]abi.GrantInfo, error) {
+	for _, key := range k.presence.ended(principal) {
+		k.dropGrants(ctx, key, k.presence.why())
+	}
 	out := []abi.GrantInfo{}
 	tokens, err := k.gate.tokens.List(ctx, principal)
 	if err != nil {

@@ -65,7 +65,7 @@ func (k *Kernel) openPolicies() error {
 			return config.Load(config.Options{UserFile: k.opts.Home.ConfigFile(), WorkspaceRoot: workspace})
 		}
 	}
-	k.gate.before = k.ensurePolicy
+	k.gate.before = k.beforeGuarded
 	k.gate.deferred = k.tellQueued
 	if slices.ContainsFunc(k.opts.Config.Files, func(f config.File) bool { return f.Layer == config.Workspaces }) {
 		return k.reloadCommon()
@@ -108,10 +108,7 @@ func texts(notices []config.Notice) []string {
 // ensurePolicy makes sure that a workspace's own rules are in force before something is
 // decided in it for the first time. Plain calls need not wait for it: a session begins with
 // a client's message, which brings the rules in force too.
-func (k *Kernel) ensurePolicy(ctx context.Context, s *approval.Subject, class approval.Class) error {
-	if class == approval.Plain || class == approval.Message {
-		return nil
-	}
+func (k *Kernel) ensurePolicy(ctx context.Context, s *approval.Subject) error {
 	workspace := s.Workspace
 	if workspace == "" {
 		var err error

@@ -35,6 +35,7 @@ type Workspace struct {
 // Security is the section of the same name.
 type Security struct {
 	ApprovalTimeout time.Duration
+	SessionIdle     time.Duration // what was allowed for a session outlives its last client by this
 	Policy          Policy
 }
 
@@ -128,6 +129,7 @@ func (c *Config) fill() {
 	c.Workspace = Workspace{Mode: c.text("workspace.mode")}
 	c.Security = Security{
 		ApprovalTimeout: seconds("security.approval_timeout_secs"),
+		SessionIdle:     seconds("security.session_idle_secs"),
 		Policy: Policy{
 			BlockedTools:           c.list("security.policy.blocked_tools"),
 			BlockedCapsules:        c.list("security.policy.blocked_capsules"),

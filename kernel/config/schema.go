@@ -59,6 +59,8 @@ var keys = []key{
 
 	{"security.approval_timeout_secs", whole, int64(300), atMost, "", between(1, maxSecs),
 		"how long a question waits for a human before it is put off"},
+	{"security.session_idle_secs", whole, int64(600), atMost, "", between(0, maxSecs),
+		"how long what was allowed for a session outlives the last client in it"},
 	{"security.policy.blocked_tools", list, defaultBlocked, union, "", items(notBlank),
 		"commands and tools that never run"},
 	{"security.policy.blocked_capsules", list, []string{}, union, "", items(notBlank),
