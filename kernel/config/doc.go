@@ -22,6 +22,7 @@
 //	storage                           kernel boot, for storage.Open; empty is bolt:$H/var/state.db
 //	workspace.mode                    approval: the mode of the policy layer
 //	security.approval_timeout_secs    approval: how long a question waits for a human before it is deferred
+//	security.session_idle_secs        kernel: how long what was allowed for a session outlives its last client
 //	security.policy.*                 approval: the rules of the policy layer
 //	secrets.store                     kernel/secrets: where the key to a new home's secrets is kept
 //	budget.*                          approval: the limits of the budget layer; budget.tariff its floors per host

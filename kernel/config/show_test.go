@@ -103,7 +103,7 @@ func TestShowDocs(t *testing.T) {
 
 func TestEntries(t *testing.T) {
 	c := world{user: everything}.load(t)
-	for section, want := range map[string]int{"": len(keys), "budget": 5, "budget.tariff": 1, "security": 11, "security.policy": 10, "storage": 1} {
+	for section, want := range map[string]int{"": len(keys), "budget": 5, "budget.tariff": 1, "security": 12, "security.policy": 10, "storage": 1} {
 		if got, err := c.Entries(section); err != nil || len(got) != want {
 			t.Errorf("section %q has %d entries, %v; want %d", section, len(got), err, want)
 		}
