@@ -11,6 +11,7 @@ const (
 	TopicHealthFailed         = "astrid.v1.health.failed"
 	TopicBusLagged            = "astrid.v1.event_bus.lagged"
 	TopicApproval             = "astrid.v1.approval"
+	TopicApprovalWithdrawn    = "astrid.v1.approval.withdrawn" // request_id, reason: an answer is of no use any more
 	TopicApprovalResponse     = "astrid.v1.approval.response."
 	TopicOnboardingRequired   = "astrid.v1.onboarding.required"
 	TopicClientConnected      = "client.v1.connected"

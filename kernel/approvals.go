@@ -22,7 +22,9 @@ type approvalPrompt struct {
 	Detail   string           `json:"detail,omitempty"`
 	Rule     string           `json:"rule,omitempty"`
 	Source   string           `json:"source,omitempty"`
+	Method   string           `json:"method,omitempty"`
 	CostUSD  float64          `json:"cost_usd,omitempty"`
+	Size     int64            `json:"size,omitempty"` // bytes
 	Choices  []approval.Offer `json:"choices"`
 	Deadline string           `json:"deadline,omitempty"` // RFC 3339; absent when it is queued
 	Queued   bool             `json:"queued,omitempty"`
@@ -47,14 +49,15 @@ func (c *client) attach(req abi.ClientSubscribe) {
 
 // ask sends a question of the gate to this client.
 func (c *client) ask(e approval.Event) {
-	if e.Type == approval.Withdrawn {
-		return // an answer to it is refused, with the reason
-	}
 	r := e.Request
+	if e.Type == approval.Withdrawn {
+		c.reply(abi.TopicApprovalWithdrawn, map[string]string{"request_id": r.ID, "reason": r.Reason})
+		return
+	}
 	p := approvalPrompt{
 		ApprovalRequired: abi.ApprovalRequired{RequestID: r.ID, Action: r.Action, Resource: r.Resource, Reason: r.Reason, RiskLevel: r.Risk},
 		Capsule:          r.Capsule, Session: r.Session, Kind: string(r.Kind), Detail: r.Detail, Rule: r.Rule, Source: r.Source,
-		CostUSD: r.Cost.USD(), Choices: r.Choices, Queued: r.Queued,
+		Method: r.Method, CostUSD: r.Cost.USD(), Size: r.Size, Choices: r.Choices, Queued: r.Queued,
 	}
 	if !r.Deadline.IsZero() {
 		p.Deadline = r.Deadline.UTC().Format("2006-01-02T15:04:05Z")

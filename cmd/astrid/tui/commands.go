@@ -147,7 +147,7 @@ func (m *Model) newSession(string) tea.Cmd {
 	}
 	m.Session, m.Name = m.NewID(), ""
 	m.conversation = newConversation()
-	m.cost = 0
+	m.budget = budgetMsg{}
 	m.dialog.clear()
 	m.notice("new session " + m.Session)
 	m.Port.Switch(m.Session)

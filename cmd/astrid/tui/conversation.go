@@ -168,7 +168,7 @@ func (c *conversation) toolStarted(s abi.ToolStarted, now time.Time) {
 		return
 	}
 	c.settle()
-	c.add(&item{kind: kindTool, tool: &toolCard{id: s.ID, name: oneLine(s.Name), args: arguments(s.Arguments), began: now}})
+	c.add(&item{kind: kindTool, tool: newCard(s.ToolCall, now)})
 	c.newRound()
 }
 
@@ -292,7 +292,7 @@ func (c *conversation) load(messages []abi.ChatMessage) {
 			}
 		case content.Calls != nil:
 			for _, call := range content.Calls {
-				it := &item{kind: kindTool, tool: &toolCard{id: call.ID, name: oneLine(call.Name), args: arguments(call.Arguments)}}
+				it := &item{kind: kindTool, tool: newCard(call, time.Time{})}
 				cards[call.ID] = it
 				c.items = append(c.items, it)
 			}

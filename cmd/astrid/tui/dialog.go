@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,26 +19,71 @@ const quiet = 500 * time.Millisecond
 // maxFeedback is the longest reason for a denial, in bytes.
 const maxFeedback = 2000
 
+// riskCritical is what the gate calls an action that may cost everything.
+const riskCritical = "critical"
+
 // maxDetail is how much of what a capsule says about its request is shown, in cells.
 const maxDetail = 300
 
-// dialog asks the person what the gate asks. One question is shown at a time.
+// dialog asks the person what the gate asks. One question is shown at a time, or all that
+// wait, to answer them together.
 type dialog struct {
 	queue  []ask
 	live   time.Time // from when on keys count
-	chosen int       // index of a choice; -1 is none
+	chosen string    // the decision that Enter makes; "" is none
 	offset int       // first line shown
 	deny   bool      // the reason for a denial is being typed
 	reason input
+	batch  []string // requests that are answered together; nil is the first one alone
 }
 
-// words are the answers as they are shown, and the order of keys.
-var words = map[string]string{
-	abi.DecisionApprove:          "Allow once",
-	abi.DecisionApproveSession:   "Allow for this session",
-	abi.DecisionApproveWorkspace: "Allow in this workspace",
-	abi.DecisionApproveAlways:    "Always allow",
-	abi.DecisionDeny:             "Deny",
+// answer is one way to decide. Its key never changes, whatever else is offered: a habit must
+// not grant what it did not mean. Deny is far from the others.
+type answer struct{ key, decision, word, each string }
+
+var answers = []answer{
+	{"1", abi.DecisionApprove, "Allow once", "Allow each of them once"},
+	{"2", abi.DecisionApproveSession, "Allow for this session", ""},
+	{"3", abi.DecisionApproveWorkspace, "Allow in this workspace", ""},
+	{"4", abi.DecisionApproveAlways, "Always allow", ""},
+	{"0", abi.DecisionDeny, "Deny", "Deny all of them"},
+}
+
+// word is a decision as it is shown; "" is one that this program does not know.
+func word(decision string) string {
+	for _, a := range answers {
+		if a.decision == decision {
+			return a.word
+		}
+	}
+	return ""
+}
+
+// choice is an answer that can be given now, and what it grants.
+type choice struct {
+	answer
+	grants string
+}
+
+// choices lists what can be answered now, in the order of the keys. Deny always can.
+func (d *dialog) choices() []choice {
+	var out []choice
+	for _, a := range answers {
+		if d.batch != nil {
+			if a.each != "" {
+				out = append(out, choice{answer: a})
+			}
+			continue
+		}
+		i := slices.IndexFunc(d.queue[0].Choices, func(o offer) bool { return o.Choice == a.decision })
+		switch {
+		case i >= 0:
+			out = append(out, choice{a, d.queue[0].Choices[i].Grants})
+		case a.decision == abi.DecisionDeny:
+			out = append(out, choice{answer: a})
+		}
+	}
+	return out
 }
 
 func (d *dialog) open() bool { return len(d.queue) > 0 }
@@ -47,7 +93,7 @@ func (d *dialog) clear() { *d = dialog{} }
 // push adds a question. One that nobody waits for any more is only mentioned.
 func (d *dialog) push(m *Model, a ask) {
 	if a.Queued {
-		m.say("actions wait for a decision: astrid approvals", hintLong)
+		m.say("actions wait for a decision: /approvals", hintLong)
 		return
 	}
 	for _, q := range d.queue {
@@ -55,18 +101,6 @@ func (d *dialog) push(m *Model, a ask) {
 			return
 		}
 	}
-	var known []offer
-	denies := false
-	for _, c := range a.Choices {
-		if words[c.Choice] != "" {
-			known = append(known, c)
-			denies = denies || c.Choice == abi.DecisionDeny
-		}
-	}
-	if !denies {
-		known = append(known, offer{Choice: abi.DecisionDeny})
-	}
-	a.Choices = known
 	d.queue = append(d.queue, a)
 	if len(d.queue) == 1 {
 		d.show(m)
@@ -75,30 +109,43 @@ func (d *dialog) push(m *Model, a ask) {
 
 // show begins with the first question of the queue.
 func (d *dialog) show(m *Model) {
-	d.live, d.chosen, d.offset, d.deny = m.Now().Add(quiet), -1, 0, false
+	d.live, d.chosen, d.offset, d.deny, d.batch = m.Now().Add(quiet), "", 0, false, nil
 }
 
-// next goes on with the next question.
-func (d *dialog) next(m *Model) {
-	d.queue = d.queue[1:]
-	d.show(m)
+// drop takes a question out of the queue: it is answered, or nobody waits for it any more.
+func (d *dialog) drop(m *Model, id string) {
+	i := slices.IndexFunc(d.queue, func(a ask) bool { return a.RequestID == id })
+	if i < 0 {
+		return
+	}
+	d.queue = slices.Delete(d.queue, i, i+1)
+	if d.batch != nil {
+		d.batch = slices.DeleteFunc(d.batch, func(b string) bool { return b == id })
+	}
+	if i == 0 && d.batch == nil || d.batch != nil && len(d.batch) == 0 {
+		d.show(m)
+	}
+}
+
+// withdrawn closes a question that was answered elsewhere or whose asker is gone.
+func (d *dialog) withdrawn(m *Model, id string) {
+	for _, a := range d.queue {
+		if a.RequestID == id {
+			m.notice("no longer asked: " + printable(a.Action))
+			d.drop(m, id)
+			return
+		}
+	}
 }
 
 // expire drops questions whose time is over; the gate has queued them.
 func (d *dialog) expire(m *Model) {
 	now := m.Now()
-	for i := 0; i < len(d.queue); i++ {
-		a := d.queue[i]
-		if a.Deadline.IsZero() || now.Before(a.Deadline) {
-			continue
+	for _, a := range slices.Clone(d.queue) {
+		if !a.Deadline.IsZero() && !now.Before(a.Deadline) {
+			m.notice("nobody decided in time about: " + printable(a.Action) + "; /approvals lists it")
+			d.drop(m, a.RequestID)
 		}
-		m.notice("nobody decided in time about: " + printable(a.Action) + "; astrid approvals lists it")
-		if i == 0 {
-			d.next(m)
-		} else {
-			d.queue = append(d.queue[:i:i], d.queue[i+1:]...)
-		}
-		i--
 	}
 }
 
@@ -113,50 +160,63 @@ func (d *dialog) key(m *Model, k tea.KeyPressMsg) {
 		d.reasonKey(m, k)
 		return
 	}
-	a := &d.queue[0]
 	name := k.Keystroke()
-	switch {
-	case len(name) == 1 && name[0] >= '1' && int(name[0]-'1') < len(a.Choices):
-		d.choose(m, int(name[0]-'1'))
-	case name == "down" || name == "tab":
-		d.choose(m, (d.chosen+1)%len(a.Choices))
-	case name == "up" || name == "shift+tab":
-		d.choose(m, (max(d.chosen, 0)+len(a.Choices)-1)%len(a.Choices))
-	case name == "pgdown":
+	list := d.choices()
+	at := slices.IndexFunc(list, func(c choice) bool { return c.decision == d.chosen })
+	if i := slices.IndexFunc(list, func(c choice) bool { return c.key == name }); i >= 0 {
+		d.choose(m, list[i].decision)
+		return
+	}
+	switch name {
+	case "down", "tab":
+		d.choose(m, list[(at+1)%len(list)].decision)
+	case "up", "shift+tab":
+		d.choose(m, list[(max(at, 0)+len(list)-1)%len(list)].decision)
+	case "pgdown":
 		d.offset += max(1, m.height/3)
-	case name == "pgup":
+	case "pgup":
 		d.offset = max(0, d.offset-max(1, m.height/3))
-	case name == "esc":
-		for i, c := range a.Choices {
-			if c.Choice == abi.DecisionDeny {
-				d.choose(m, i)
-			}
+	case "esc":
+		if d.batch != nil {
+			d.show(m)
+			return
 		}
-	case name == "enter":
+		d.choose(m, abi.DecisionDeny)
+	case "b":
+		if d.batch == nil && len(d.queue) > 1 {
+			d.together(m)
+		}
+	case "enter":
 		d.enter(m)
 	default:
-		d.chosen, d.live = -1, now.Add(quiet) // somebody types something else
+		d.chosen, d.live = "", now.Add(quiet) // somebody types something else
 	}
 }
 
-func (d *dialog) choose(m *Model, i int) {
-	d.chosen = i
+// together shows all that waits now. What is asked later is not part of the answer.
+func (d *dialog) together(m *Model) {
+	d.show(m)
+	for _, a := range d.queue {
+		d.batch = append(d.batch, a.RequestID)
+	}
+}
+
+func (d *dialog) choose(m *Model, decision string) {
+	d.chosen = decision
 	d.reveal(m)
 }
 
 func (d *dialog) enter(m *Model) {
-	if d.chosen < 0 {
-		return
-	}
-	a := d.queue[0]
-	if a.Choices[d.chosen].Choice == abi.DecisionDeny {
+	switch d.chosen {
+	case "":
+	case abi.DecisionDeny:
 		d.deny = true
 		d.reason = newInput("why (optional; the agent is told)", maxFeedback)
 		d.offset = 0
 		d.reveal(m)
-		return
+	default:
+		d.decide(m, d.chosen, "")
 	}
-	d.decide(m, a.Choices[d.chosen].Choice, "")
 }
 
 func (d *dialog) reasonKey(m *Model, k tea.KeyPressMsg) {
@@ -177,16 +237,34 @@ func (d *dialog) paste(m *Model, s string) {
 	}
 }
 
-// decide sends the answer. What it was stays visible in the conversation.
+// decide sends the answer. What it was stays visible in the conversation. A critical action
+// is never allowed along with others.
 func (d *dialog) decide(m *Model, decision, reason string) {
-	a := d.queue[0]
-	m.Port.Answer(a.RequestID, a.Session, decision, reason)
-	text := strings.ToLower(words[decision]) + ": " + printable(a.Action)
-	if reason != "" {
-		text += " (" + printable(reason) + ")"
+	ids := d.batch
+	if ids == nil {
+		ids = []string{d.queue[0].RequestID}
 	}
-	m.notice(text)
-	d.next(m)
+	left := 0
+	for _, a := range slices.Clone(d.queue) {
+		if !slices.Contains(ids, a.RequestID) {
+			continue
+		}
+		if d.batch != nil && decision != abi.DecisionDeny && a.RiskLevel == riskCritical {
+			left++
+			continue
+		}
+		m.Port.Answer(a.RequestID, a.Session, decision, reason)
+		text := strings.ToLower(word(decision)) + ": " + printable(a.Action)
+		if reason != "" {
+			text += " (" + printable(reason) + ")"
+		}
+		m.notice(text)
+		d.queue = slices.DeleteFunc(d.queue, func(q ask) bool { return q.RequestID == a.RequestID })
+	}
+	if left > 0 {
+		m.notice(fmt.Sprintf("%d critical actions want a decision of their own", left))
+	}
+	d.show(m)
 }
 
 // lines draws the dialog, at most height lines.
@@ -207,10 +285,13 @@ func (d *dialog) lines(m *Model, height int) []string {
 func (d *dialog) title(m *Model) string {
 	a, t := d.queue[0], m.theme
 	text := fmt.Sprintf("%s%s Approval", t.rule, t.rule)
-	if len(d.queue) > 1 {
+	switch {
+	case d.batch != nil:
+		text += fmt.Sprintf(" of %d together", len(d.batch))
+	case len(d.queue) > 1:
 		text += fmt.Sprintf(" 1 of %d", len(d.queue))
 	}
-	if a.RiskLevel != "" {
+	if a.RiskLevel != "" && d.batch == nil {
 		text += " " + t.dot + " risk " + oneLine(a.RiskLevel)
 	}
 	if !a.Deadline.IsZero() {
@@ -218,52 +299,11 @@ func (d *dialog) title(m *Model) string {
 		text += fmt.Sprintf(" %s %ds left", t.dot, int((left+time.Second-1)/time.Second))
 	}
 	text = cut(text+" ", m.width, t.ellipsis)
-	return t.warn.Render(text + strings.Repeat(t.rule, max(0, m.width-cells(text))))
-}
-
-// content is what is asked and the choices, and where the chosen one begins and ends.
-func (d *dialog) content(m *Model) (lines []string, chosen [2]int) {
-	a, t := d.queue[0], m.theme
-	add := func(label, text string) {
-		if text = strings.TrimRight(printable(text), "\n"); text != "" {
-			lines = append(lines, indent(wrap(text, m.width-11), t.muted.Render(pad(label, 10))+" ")...)
-		}
+	style := t.warn
+	if d.batch == nil && (a.RiskLevel == riskCritical || a.RiskLevel == "high") {
+		style = t.bad
 	}
-	add("capsule", a.Capsule)
-	add("action", a.Action)
-	add("resource", a.Resource)
-	add("reason", a.Reason)
-	rule := a.Rule
-	if a.Source != "" {
-		rule = strings.TrimSpace(rule + " (" + a.Source + ")")
-	}
-	add("rule", rule)
-	if a.CostUSD > 0 {
-		add("cost", fmt.Sprintf("up to $%.4f", a.CostUSD))
-	}
-	if a.Session != "" && a.Session != m.Session {
-		add("session", a.Session+" (another one)")
-	}
-	// The capsule's own words come last and on lines of their own: they must not pass for ours.
-	add("it says", cut(oneLine(a.Detail), maxDetail, t.ellipsis))
-	lines = append(lines, "")
-	for i, c := range a.Choices {
-		begin := len(lines)
-		sign, style := " ", t.bold
-		if i == d.chosen {
-			sign, style = t.cursor, t.selected
-		}
-		lines = append(lines, fmt.Sprintf("%s %s", sign, style.Render(cut(fmt.Sprintf("%d %s", i+1, words[c.Choice]), m.width-2, t.ellipsis))))
-		if c.Grants != "" {
-			for _, l := range wrap(printable(c.Grants), m.width-4) {
-				lines = append(lines, "    "+t.muted.Render(l))
-			}
-		}
-		if i == d.chosen {
-			chosen = [2]int{begin, len(lines)}
-		}
-	}
-	return lines, chosen
+	return style.Render(text + strings.Repeat(t.rule, max(0, m.width-cells(text))))
 }
 
 // reveal scrolls to the chosen line.
@@ -287,5 +327,12 @@ func (d *dialog) foot(m *Model) []string {
 		lines, _, _ := d.reason.lines(t)
 		return []string{lines[0], t.muted.Render(cut("enter denies "+t.dot+" esc back", m.width, t.ellipsis))}
 	}
-	return []string{t.muted.Render(cut("number or arrows choose "+t.dot+" enter decides", m.width, t.ellipsis))}
+	hint := "number or arrows choose " + t.dot + " enter decides"
+	switch {
+	case d.batch != nil:
+		hint += " " + t.dot + " esc one by one"
+	case len(d.queue) > 1:
+		hint += " " + t.dot + " b all " + fmt.Sprint(len(d.queue))
+	}
+	return []string{t.muted.Render(cut(hint, m.width, t.ellipsis))}
 }

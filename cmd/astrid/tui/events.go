@@ -34,7 +34,7 @@ type (
 	}
 	commandsMsg  []capsuleCommand
 	modeMsg      abi.ModeInfo
-	costMsg      float64 // US dollars this session has cost
+	budgetMsg    abi.BudgetTotal // of this session
 	providersMsg []abi.ProviderDescription
 	modelMsg     struct{ id string } // the active model; "" is none
 	modelSetMsg  struct{ id, problem string }
@@ -51,10 +51,17 @@ type ask struct {
 	Detail   string    `json:"detail"`
 	Rule     string    `json:"rule"`
 	Source   string    `json:"source"`
+	Method   string    `json:"method"`
 	CostUSD  float64   `json:"cost_usd"`
+	Size     int64     `json:"size"` // bytes
 	Choices  []offer   `json:"choices"`
 	Deadline time.Time `json:"deadline"`
 	Queued   bool      `json:"queued"`
+}
+
+// withdrawnMsg: nobody waits for the answer to a question any more.
+type withdrawnMsg struct {
+	RequestID string `json:"request_id"`
 }
 
 type offer struct {
@@ -96,6 +103,8 @@ func decode(m abi.Message) tea.Msg {
 		return as[abi.AgentResponse](m.Topic, payload)
 	case abi.TopicApproval:
 		return as[ask](m.Topic, payload)
+	case abi.TopicApprovalWithdrawn:
+		return as[withdrawnMsg](m.Topic, payload)
 	}
 	if strings.HasPrefix(m.Topic, "registry.v1.") {
 		return decodeRegistry(m.Topic, payload)

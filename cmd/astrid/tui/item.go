@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 // kind says what an item of the conversation is.
@@ -57,7 +59,19 @@ type toolCard struct {
 	known          bool // the duration is known
 	took           time.Duration
 	content        string
+	change         *change // what an editing call does; nil is another call
 }
+
+func newCard(call abi.ToolCall, began time.Time) *toolCard {
+	c := &toolCard{id: call.ID, name: oneLine(call.Name), args: arguments(call.Arguments), began: began, change: changeOf(call.Arguments)}
+	if c.change != nil {
+		c.args = c.change.summary()
+	}
+	return c
+}
+
+// maxFoldedEdit is how many lines of a change are shown when it is folded.
+const maxFoldedEdit = 8
 
 // maxOutput is how many lines of a tool's output are shown when it is unfolded.
 const maxOutput = 2000
@@ -193,6 +207,20 @@ func (c *toolCard) render(t *theme, width int, unfold bool, now time.Time, frame
 		line += "  " + t.muted.Render(took)
 	}
 	lines := []string{line}
+	edit := c.edit(t, width-4)
+	show := len(edit)
+	if !unfold && show > maxFoldedEdit+1 {
+		show = maxFoldedEdit
+	}
+	for _, l := range edit[:show] {
+		lines = append(lines, "  "+t.muted.Render(t.bar)+" "+l)
+	}
+	if show < len(edit) {
+		lines = append(lines, t.muted.Render(cut(fmt.Sprintf("  %s %s %d more lines (ctrl+o)", t.bar, t.ellipsis, len(edit)-show), width, t.ellipsis)))
+	}
+	if c.change != nil && c.done && !c.failed && !unfold {
+		return lines // the result only says that it was done
+	}
 	if unfold {
 		return append(lines, c.unfolded(t, width)...)
 	}

@@ -39,6 +39,12 @@ type link struct {
 	wake  chan struct{} // somebody wants a daemon, also if it has to be started
 	cold  chan error    // why a daemon that was wanted could not be started
 
+	// run carries out another astrid command; nil is none.
+	run func(ctx context.Context, args ...string) (stdout, stderr string, code int)
+
+	asking sync.Mutex // one question to the keeper of sessions at a time
+	asker  string     // correlation id of all of them
+
 	mu      sync.Mutex
 	session string
 	conn    *client.Conn
@@ -48,6 +54,7 @@ type link struct {
 
 // job is one request of the screen. They are carried out in order.
 type job struct {
+	failed func(error) // told instead of the model, if it is set
 	what   string
 	turn   string
 	needed bool // start a daemon for it rather than fail
@@ -55,7 +62,7 @@ type job struct {
 }
 
 func newLink(start client.StartOptions, session string) *link {
-	return &link{start: start, session: session, jobs: make(chan job, maxJobs), wake: make(chan struct{}, 1), cold: make(chan error, 1),
+	return &link{start: start, session: session, asker: uuid.NewString(), jobs: make(chan job, maxJobs), wake: make(chan struct{}, 1), cold: make(chan error, 1),
 		up: make(chan struct{}), replies: make(map[string]chan abi.Message)}
 }
 
@@ -160,8 +167,8 @@ func (l *link) attach(ctx context.Context, conn *client.Conn, correlation string
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	return conn.Subscribe(ctx, abi.ClientSubscribe{
-		Topics: []string{"agent.v1.*", "registry.v1.*", abi.TopicApproval, abi.TopicCapsulesLoaded,
-			abi.TopicSessionGetResponse + correlation},
+		Topics: []string{"agent.v1.*", "registry.v1.*", abi.TopicApproval, abi.TopicApprovalWithdrawn, abi.TopicCapsulesLoaded,
+			abi.TopicSessionGetResponse + correlation, abi.TopicSessionGetResponse + l.asker, abi.TopicSessionListResponse + l.asker},
 		Sessions: []string{l.currentSession()},
 		Approver: true,
 	})

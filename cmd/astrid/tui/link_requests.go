@@ -87,7 +87,11 @@ func (l *link) work(ctx context.Context) {
 			if err == nil {
 				err = j.do(ctx, conn)
 			}
-			if err != nil && j.what != "" && ctx.Err() == nil {
+			switch {
+			case err == nil || ctx.Err() != nil:
+			case j.failed != nil:
+				j.failed(err)
+			case j.what != "":
 				l.send(failedMsg{what: j.what, turn: j.turn, err: err})
 			}
 		}
@@ -135,6 +139,10 @@ func (l *link) add(j job) {
 	select {
 	case l.jobs <- j:
 	default:
+		if j.failed != nil {
+			go j.failed(fmt.Errorf("too many requests wait for the daemon (%d)", maxJobs))
+			return
+		}
 		go l.send(failedMsg{what: j.what, turn: j.turn, err: fmt.Errorf("too many requests wait for the daemon (%d)", maxJobs)})
 	}
 }
@@ -215,13 +223,19 @@ func (l *link) Refresh() {
 	}})
 }
 
-func costOf(b abi.BudgetInfo, session string) costMsg {
+// costOf is what the session has cost, and the limit even when it has cost nothing yet.
+func costOf(b abi.BudgetInfo, session string) budgetMsg {
 	for _, t := range b.Totals {
 		if t.Scope == "session" && t.Name == session {
-			return costMsg(t.SpentUSD)
+			return budgetMsg(t)
 		}
 	}
-	return 0
+	for _, l := range b.Limits {
+		if l.Name == "session" {
+			return budgetMsg{MaxUSD: l.MaxUSD}
+		}
+	}
+	return budgetMsg{}
 }
 
 // Switch goes on with another session, which has no history yet.

@@ -65,7 +65,7 @@ type Model struct {
 	opened   bool // the history has been shown
 	mode     string
 	modelID  string
-	cost     float64
+	budget   budgetMsg
 	commands []capsuleCommand
 	models   bool // the person asked for the list
 	modeSaid bool // the person asked for the mode
@@ -176,8 +176,8 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.palette.update(m)
 	case modeMsg:
 		m.modeIs(msg)
-	case costMsg:
-		m.cost = float64(msg)
+	case budgetMsg:
+		m.budget = msg
 	case modelMsg:
 		m.modelID = oneLine(msg.id)
 	case modelSetMsg:
@@ -186,6 +186,8 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.listModels(msg)
 	case ask:
 		m.dialog.push(m, msg)
+	case withdrawnMsg:
+		m.dialog.withdrawn(m, msg.RequestID)
 	case answeredMsg:
 		// The dialog closed when the decision was made.
 	case badMsg:

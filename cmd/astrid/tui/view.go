@@ -140,8 +140,8 @@ func (m *Model) status() string {
 	if n := m.usage.InputTokens + m.usage.OutputTokens; n > 0 {
 		right = append(right, fmt.Sprintf("%s in %s out", count(m.usage.InputTokens), count(m.usage.OutputTokens)))
 	}
-	if m.cost > 0 {
-		right = append(right, fmt.Sprintf("$%.4f", m.cost))
+	if cost := m.costText(); cost != "" {
+		right = append(right, cost)
 	}
 	for {
 		l, r := strings.Join(left, sep), strings.Join(right, sep)
@@ -156,6 +156,18 @@ func (m *Model) status() string {
 			return t.muted.Render(spread(l, r, m.width, t.ellipsis))
 		}
 	}
+}
+
+// costText is what the session has cost, and of what.
+func (m *Model) costText() string {
+	b := m.budget
+	switch {
+	case b.MaxUSD > 0 && (b.SpentUSD > 0 || m.width >= wide):
+		return fmt.Sprintf("$%.4f of $%.2f", b.SpentUSD, b.MaxUSD)
+	case b.SpentUSD > 0:
+		return fmt.Sprintf("$%.4f", b.SpentUSD)
+	}
+	return ""
 }
 
 // spread puts one text at each end of a line; the left one gives way.
