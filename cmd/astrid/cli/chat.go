@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +56,7 @@ func runChat(ctx context.Context, sys System, name string) error {
 	}
 	last, err := tui.Run(ctx, tui.Options{
 		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown,
-		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv,
+		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
 	})
 	if err != nil {
 		return err
@@ -72,4 +73,14 @@ func startsChat(cmd *cobra.Command, sys System) bool {
 		flags--
 	}
 	return flags == 0 && sys.IsTerminal(sys.Stdin) && sys.IsTerminal(sys.Stdout)
+}
+
+// inProcess runs another command of this program, with nobody at its input.
+func (s System) inProcess(ctx context.Context, args ...string) (stdout, stderr string, code int) {
+	var out, errs strings.Builder
+	in := s
+	in.Stdin, in.Stdout, in.Stderr = strings.NewReader(""), &out, &errs
+	in.IsTerminal = func(any) bool { return false }
+	code = run(ctx, args, in)
+	return out.String(), errs.String(), code
 }

@@ -46,6 +46,11 @@ func OS() System {
 func Main(args []string, sys System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return run(ctx, args, sys)
+}
+
+// run runs one command line until ctx ends.
+func run(ctx context.Context, args []string, sys System) int {
 	cmd := newRoot(sys)
 	cmd.SetArgs(args)
 	cmd.SetIn(sys.Stdin)

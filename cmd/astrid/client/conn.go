@@ -125,6 +125,12 @@ func (c *Conn) read() {
 				c.fail(fmt.Errorf("the daemon sent an answer that cannot be read: %w", err))
 				return
 			}
+			// An answer to a Send that was given up has nobody to take it. It must not keep
+			// the reader from seeing the end of the connection.
+			select {
+			case <-c.ack:
+			default:
+			}
 			c.ack <- ack
 			continue
 		}

@@ -20,8 +20,16 @@ var builtins []builtin
 func init() {
 	builtins = []builtin{
 		{"help", "", "keys and commands", (*Model).showHelp},
-		{"models", "[ID]", "list the models, or choose one", (*Model).chooseModel},
-		{"mode", "", "show the mode the gate is in", (*Model).showMode},
+		{"diff", "", "what the session changed: look, commit, discard", opens(diffPage)},
+		{"approvals", "", "what waits for your decision", opens(approvalsPage)},
+		{"audit", "", "the signed log of what was decided", func(m *Model, _ string) tea.Cmd { return m.open(auditPage) }},
+		{"why", "[ID]", "explain a decision", (*Model).whyCommand},
+		{"caps", "", "what needs no question; revoke it", opens(capsPage)},
+		{"budget", "", "limits and what is spent", opens(budgetPage)},
+		{"capsules", "", "what runs: state, time, memory", opens(capsulesPage)},
+		{"sessions", "", "look at sessions and go on with one", opens(sessionsPage)},
+		{"model", "[ID]", "choose the model", (*Model).chooseModel},
+		{"mode", "[MODE]", "what needs no question", (*Model).chooseMode},
 		{"new", "", "begin a new session", (*Model).newSession},
 		{"copy", "", "copy the last answer to the clipboard", (*Model).copyAnswer},
 		{"quit", "", "leave; the session stays", func(*Model, string) tea.Cmd { return tea.Quit }},
@@ -74,38 +82,32 @@ Shift+drag       select text with the mouse`)
 	return nil
 }
 
+func opens(spec *pageSpec) func(*Model, string) tea.Cmd {
+	return func(m *Model, _ string) tea.Cmd { return m.open(spec) }
+}
+
+func (m *Model) whyCommand(id string) tea.Cmd { return m.why(id) }
+
 func (m *Model) chooseModel(id string) tea.Cmd {
 	if id != "" {
 		m.Port.SetModel(id)
 		return nil
 	}
-	m.models = true
-	m.Port.Models()
-	return nil
+	return m.open(modelPage)
 }
 
-func (m *Model) listModels(list providersMsg) {
-	if !m.models {
-		return // another client's question
+func (m *Model) chooseMode(name string) tea.Cmd {
+	if name == "" {
+		return m.open(modePage)
 	}
-	m.models = false
-	if len(list) == 0 {
-		m.problem("no model is installed; astrid init installs a provider")
-		return
-	}
-	var b strings.Builder
-	for i, p := range list {
-		if i > 0 {
-			b.WriteByte('\n')
+	for _, mode := range modes {
+		if mode.name == name {
+			m.Port.Act(pageMode, "set", name)
+			return nil
 		}
-		mark := " "
-		if oneLine(p.ID) == m.modelID {
-			mark = "*"
-		}
-		fmt.Fprintf(&b, "%s %s  %s", mark, oneLine(p.ID), oneLine(p.Description))
 	}
-	b.WriteString("\n/models ID chooses one")
-	m.notice(b.String())
+	m.problem(printable(name) + " is none of safe, guided, autonomous, yolo")
+	return nil
 }
 
 func (m *Model) modelSet(msg modelSetMsg) {
@@ -117,38 +119,12 @@ func (m *Model) modelSet(msg modelSetMsg) {
 	m.notice("the model is now " + m.modelID)
 }
 
-func (m *Model) showMode(string) tea.Cmd {
-	if m.conn != online {
-		m.problem("the mode is not known: there is no connection to the daemon")
-		return nil
-	}
-	m.modeSaid = true
-	m.Port.Refresh()
-	return nil
-}
-
-func (m *Model) modeIs(info modeMsg) {
-	m.mode = oneLine(info.Mode)
-	if !m.modeSaid {
-		return
-	}
-	m.modeSaid = false
-	text := "the mode is " + m.mode
-	if info.Source != "" {
-		text += ", set by " + oneLine(info.Source)
-	}
-	m.notice(text + "; astrid mode set changes it")
-}
-
 func (m *Model) newSession(string) tea.Cmd {
 	if m.busy() {
 		m.problem("the agent still works; Esc cancels the turn, then /new begins a new session")
 		return nil
 	}
-	m.Session, m.Name = m.NewID(), ""
-	m.conversation = newConversation()
-	m.budget = budgetMsg{}
-	m.dialog.clear()
+	m.leave(m.NewID(), "")
 	m.notice("new session " + m.Session)
 	m.Port.Switch(m.Session)
 	return nil

@@ -175,15 +175,27 @@ func (x *terminal) ends(before *unix.Termios, code int) {
 	if after := x.state(); !reflect.DeepEqual(before, after) {
 		x.t.Errorf("the terminal is not restored: %+v, was %+v", after, before)
 	}
-	out := x.output()
+	// What a program wrote last may still be on its way when it has ended.
+	var left string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if left = leftOn(x.output()); left == "" {
+			return
+		}
+	}
+	x.t.Error(left)
+}
+
+// leftOn tells what a program has not undone of what it did to the terminal.
+func leftOn(out string) string {
 	for _, mode := range []string{"1049", "1002", "2004"} { // alternate screen, mouse, paste
 		if on, off := strings.LastIndex(out, "\x1b[?"+mode+"h"), strings.LastIndex(out, "\x1b[?"+mode+"l"); on < 0 || off < on {
-			x.t.Errorf("mode %s is left on", mode)
+			return "mode " + mode + " is left on"
 		}
 	}
 	if strings.LastIndex(out, "\x1b[?25h") < strings.LastIndex(out, "\x1b[?25l") {
-		x.t.Error("the cursor is left hidden")
+		return "the cursor is left hidden"
 	}
+	return ""
 }
 
 func TestChatOnATerminal(t *testing.T) {

@@ -21,6 +21,7 @@ type (
 		pid     int
 		history []abi.ChatMessage
 		problem string // why there is no history
+		resumed bool   // the person chose this session
 	}
 	// lostMsg: the connection ended; the link tries again by itself.
 	lostMsg struct{ err error }

@@ -92,7 +92,7 @@ var states = map[string]func(b *bench){
 		b.connect()
 		b.put(question(b, "q1"))
 		b.wait(time.Second)
-		b.keys("4", "enter", "use the other tracker")
+		b.keys("0", "enter", "use the other tracker")
 	},
 	"lost": func(b *bench) {
 		b.connect(abi.TextMessage(abi.RoleUser, "hello"))
@@ -110,7 +110,7 @@ func (b *bench) connect(history ...abi.ChatMessage) {
 	b.put(connectedMsg{session: testSession, pid: 1, history: history})
 	b.put(modeMsg{Mode: "safe", Source: "default"})
 	b.put(modelMsg{"offline"})
-	b.put(commandsMsg{{Name: "models", Description: "of the registry", Capsule: "registry"}, {Name: "deploy", Description: "Ship it", Capsule: "shipper"}})
+	b.put(commandsMsg{{Name: "registry", Description: "of the registry", Capsule: "registry"}, {Name: "deploy", Description: "Ship it", Capsule: "shipper"}})
 }
 
 func many(n int) []abi.ChatMessage {

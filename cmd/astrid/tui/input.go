@@ -85,6 +85,9 @@ func (m *Model) paste(s string) {
 		m.dialog.paste(m, s)
 		return
 	}
+	if m.page != nil {
+		return // nothing there takes text of several lines
+	}
 	if len(s)+len(m.input.text) > maxInput {
 		m.say(fmt.Sprintf("the paste is too long (%d KiB, the limit is %d): put it into a file and name that", len(s)>>10, maxInput>>10), hintLong)
 		return

@@ -32,6 +32,9 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 		m.dialog.key(m, k)
 		return nil
 	}
+	if m.page != nil {
+		return m.page.key(m, k)
+	}
 	if m.scrollKey(name) || m.palette.key(m, name) {
 		return nil
 	}
@@ -91,12 +94,19 @@ func (m *Model) scrollKey(name string) bool {
 }
 
 func (m *Model) wheel(w tea.MouseWheelMsg) {
+	by := wheelLines
 	switch w.Button {
 	case tea.MouseWheelUp:
-		m.timeline.scroll(m.pen(), -wheelLines)
+		by = -by
 	case tea.MouseWheelDown:
-		m.timeline.scroll(m.pen(), wheelLines)
+	default:
+		return
 	}
+	if m.page != nil {
+		m.page.wheel(m, by)
+		return
+	}
+	m.timeline.scroll(m.pen(), by)
 }
 
 // editKey is everything that goes to the input.

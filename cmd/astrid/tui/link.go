@@ -39,8 +39,8 @@ type link struct {
 	wake  chan struct{} // somebody wants a daemon, also if it has to be started
 	cold  chan error    // why a daemon that was wanted could not be started
 
-	// run carries out another astrid command; nil is none.
-	run func(ctx context.Context, args ...string) (stdout, stderr string, code int)
+	// astrid carries out another command of the program; nil is none.
+	astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 
 	asking sync.Mutex // one question to the keeper of sessions at a time
 	asker  string     // correlation id of all of them
@@ -168,7 +168,7 @@ func (l *link) attach(ctx context.Context, conn *client.Conn, correlation string
 	defer cancel()
 	return conn.Subscribe(ctx, abi.ClientSubscribe{
 		Topics: []string{"agent.v1.*", "registry.v1.*", abi.TopicApproval, abi.TopicApprovalWithdrawn, abi.TopicCapsulesLoaded,
-			abi.TopicSessionGetResponse + correlation, abi.TopicSessionGetResponse + l.asker, abi.TopicSessionListResponse + l.asker},
+			abi.TopicSessionGetResponse + correlation, abi.TopicSessionResponsePrefix + "get_messages." + l.asker, abi.TopicSessionResponsePrefix + "list." + l.asker},
 		Sessions: []string{l.currentSession()},
 		Approver: true,
 	})

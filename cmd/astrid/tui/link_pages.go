@@ -29,12 +29,18 @@ type (
 const (
 	// maxEntries is how much of the audit log a page shows.
 	maxEntries = 500
+	// maxSessions is how many sessions a page shows.
+	maxSessions = 500
 	// maxDiffText is how much of one file's diff a page shows, in bytes.
 	maxDiffText = 512 << 10
 )
 
 // Fetch reads what a page shows. key "" is all of it, else the row with that id.
 func (l *link) Fetch(page, key string) {
+	if page == pageModel {
+		l.models()
+		return
+	}
 	l.aside(func(ctx context.Context, c *client.Conn) error {
 		data, err := l.fetch(ctx, c, page, key)
 		l.send(fetchedMsg{page, key, data, err})
@@ -125,10 +131,10 @@ func manageAs[T any](ctx context.Context, l *link, c *client.Conn, method string
 
 // command runs another astrid command and returns what it printed.
 func (l *link) command(ctx context.Context, args ...string) (string, error) {
-	if l.run == nil {
+	if l.astrid == nil {
 		return "", errors.New("this screen cannot run other commands")
 	}
-	out, errs, code := l.run(ctx, args...)
+	out, errs, code := l.astrid(ctx, args...)
 	text := strings.TrimSpace(strings.TrimSpace(out) + "\n" + strings.TrimSpace(errs))
 	if code != 0 {
 		return "", errors.New(text)
@@ -210,10 +216,10 @@ func (l *link) entries(ctx context.Context, all bool) ([]audit.Entry, error) {
 	if !all {
 		args = append(args, "--session", l.currentSession())
 	}
-	if l.run == nil {
+	if l.astrid == nil {
 		return nil, errors.New("this screen cannot read the audit log")
 	}
-	out, errs, code := l.run(ctx, args...)
+	out, errs, code := l.astrid(ctx, args...)
 	if code != 0 {
 		return nil, errors.New(strings.TrimSpace(errs))
 	}
@@ -228,23 +234,20 @@ func (l *link) entries(ctx context.Context, all bool) ([]audit.Entry, error) {
 	return list, nil
 }
 
-// messagesOf reads another session's conversation.
+// messagesOf reads the end of another session's conversation.
 func (l *link) messagesOf(ctx context.Context, c *client.Conn, session string) ([]abi.ChatMessage, error) {
-	var r struct {
-		Messages []abi.ChatMessage `json:"messages"`
-		Error    string            `json:"error"`
-	}
-	err := l.askSessions(ctx, c, abi.TopicSessionGet, abi.TopicSessionGetResponse, session, &r)
+	var r abi.SessionMessages
+	err := l.askSessions(ctx, c, "get_messages", abi.SessionMessagesRequest{SessionID: session, CorrelationID: l.asker}, &r)
 	if err == nil && r.Error != "" {
 		err = errors.New(r.Error)
 	}
 	return r.Messages, err
 }
 
-// sessions lists the sessions there are.
+// sessions lists the sessions there are, the last used first.
 func (l *link) sessions(ctx context.Context, c *client.Conn) ([]abi.SessionInfo, error) {
 	var r abi.SessionList
-	err := l.askSessions(ctx, c, abi.TopicSessionList, abi.TopicSessionListResponse, "", &r)
+	err := l.askSessions(ctx, c, "list", abi.SessionListRequest{CorrelationID: l.asker, Limit: maxSessions}, &r)
 	if err == nil && r.Error != "" {
 		err = errors.New(r.Error)
 	}
@@ -253,20 +256,21 @@ func (l *link) sessions(ctx context.Context, c *client.Conn) ([]abi.SessionInfo,
 
 // askSessions asks the capsule that keeps sessions. One question at a time: all answers to
 // this screen come on one topic, so that it does not see what others asked.
-func (l *link) askSessions(ctx context.Context, c *client.Conn, topic, answers, session string, into any) error {
+func (l *link) askSessions(ctx context.Context, c *client.Conn, verb string, request, into any) error {
 	l.asking.Lock()
 	defer l.asking.Unlock()
-	in := l.await(answers + l.asker)
+	topic := abi.TopicSessionResponsePrefix + verb + "." + l.asker
+	in := l.await(topic)
 	// It is asked in this screen's session: its answer is then seen by this screen.
-	if err := c.Publish(ctx, topic, l.currentSession(), "", map[string]string{"session_id": session, "correlation_id": l.asker}); err != nil {
+	if err := c.Publish(ctx, abi.TopicSessionPrefix+verb, l.currentSession(), "", request); err != nil {
 		return err
 	}
-	m, err := l.reply(ctx, answers+l.asker, in, topic)
+	m, err := l.reply(ctx, topic, in, "the request for sessions")
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(unwrap(m.Payload), into); err != nil {
-		return fmt.Errorf("answer to %s: %w", topic, err)
+		return fmt.Errorf("answer to %s: %w", verb, err)
 	}
 	return nil
 }

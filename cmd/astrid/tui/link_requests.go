@@ -15,10 +15,23 @@ import (
 
 // hydrate reads what the screen shows of a session, and then lets the waiting requests go.
 func (l *link) hydrate(ctx context.Context, conn *client.Conn, correlation string) {
+	if !l.show(ctx, conn, correlation, false) {
+		return // the reader tells
+	}
+	l.mu.Lock()
+	if l.conn == conn {
+		close(l.up)
+	}
+	l.mu.Unlock()
+	l.refreshAll()
+}
+
+// show reads the session's history for the screen. It returns false if the connection ended.
+func (l *link) show(ctx context.Context, conn *client.Conn, correlation string, resumed bool) bool {
 	session := l.currentSession()
 	topic := abi.TopicSessionGetResponse + correlation
 	c := l.await(topic)
-	msg := connectedMsg{session: session}
+	msg := connectedMsg{session: session, resumed: resumed}
 	var st abi.DaemonStatus
 	if err := l.manage(ctx, conn, abi.MethodGetStatus, nil, &st); err == nil {
 		msg.pid = st.PID
@@ -28,18 +41,13 @@ func (l *link) hydrate(ctx context.Context, conn *client.Conn, correlation strin
 		msg.history, err = l.history(ctx, topic, c)
 	}
 	if errors.Is(err, client.ErrClosed) || errors.Is(err, errOffline) || ctx.Err() != nil {
-		return // the reader tells
+		return false
 	}
 	if err != nil {
 		msg.problem = err.Error()
 	}
 	l.send(msg)
-	l.mu.Lock()
-	if l.conn == conn {
-		close(l.up)
-	}
-	l.mu.Unlock()
-	l.refreshAll()
+	return true
 }
 
 func (l *link) history(ctx context.Context, topic string, c <-chan abi.Message) ([]abi.ChatMessage, error) {
@@ -194,7 +202,8 @@ func (l *link) Command(text string) {
 	}})
 }
 
-func (l *link) Models() {
+// models asks for the models; the answer comes as any message of the registry.
+func (l *link) models() {
 	l.add(job{what: "the models could not be listed", do: func(ctx context.Context, c *client.Conn) error {
 		return c.Publish(ctx, "registry.v1.get_providers", l.currentSession(), "", struct{}{})
 	}})
@@ -245,5 +254,24 @@ func (l *link) Switch(session string) {
 	l.mu.Unlock()
 	l.add(job{what: "the new session could not be followed", do: func(ctx context.Context, c *client.Conn) error {
 		return l.attach(ctx, c, uuid.NewString())
+	}})
+}
+
+// Resume goes on with a session that has a history.
+func (l *link) Resume(session string) {
+	l.mu.Lock()
+	l.session = session
+	l.mu.Unlock()
+	l.add(job{what: "the session could not be opened", do: func(ctx context.Context, c *client.Conn) error {
+		correlation := uuid.NewString()
+		if err := l.attach(ctx, c, correlation); err != nil {
+			return err
+		}
+		l.spawn(func() {
+			if l.show(ctx, c, correlation, true) {
+				l.Refresh()
+			}
+		})
+		return nil
 	}})
 }

@@ -16,10 +16,12 @@ type Port interface {
 	Cancel(turn string) // "" is whichever runs
 	Answer(id, session, decision, feedback string)
 	Command(text string)
-	Models()
 	SetModel(id string)
 	Refresh()
-	Switch(session string)
+	Switch(session string)      // to one that begins
+	Resume(session string)      // to one that has a history
+	Fetch(page, key string)     // what a page shows; key "" is all of it
+	Act(page, verb, key string) // what a page offers
 }
 
 // Config is the world of a [Model].
@@ -54,6 +56,7 @@ type Model struct {
 	history lineHistory
 	palette palette
 	dialog  dialog
+	page    *page // over the conversation; nil is none
 
 	width, height int
 	frame         int // of the spinner
@@ -67,8 +70,6 @@ type Model struct {
 	modelID  string
 	budget   budgetMsg
 	commands []capsuleCommand
-	models   bool // the person asked for the list
-	modeSaid bool // the person asked for the mode
 	stopping bool // Esc was pressed for the running turn
 	hint     string
 	hintTill time.Time
@@ -175,7 +176,7 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.commands = msg
 		m.palette.update(m)
 	case modeMsg:
-		m.modeIs(msg)
+		m.mode = oneLine(msg.Mode)
 	case budgetMsg:
 		m.budget = msg
 	case modelMsg:
@@ -183,7 +184,11 @@ func (m *Model) daemon(msg tea.Msg) {
 	case modelSetMsg:
 		m.modelSet(msg)
 	case providersMsg:
-		m.listModels(msg)
+		m.fetched(fetchedMsg{page: pageModel, data: msg})
+	case fetchedMsg:
+		m.fetched(msg)
+	case actedMsg:
+		m.acted(msg)
 	case ask:
 		m.dialog.push(m, msg)
 	case withdrawnMsg:
@@ -244,8 +249,8 @@ func (m *Model) connected(msg connectedMsg) {
 	if msg.session != m.Session {
 		return
 	}
-	restarted := m.opened && msg.pid != m.pid
-	again := m.opened
+	restarted := m.opened && !msg.resumed && msg.pid != m.pid
+	again := m.opened && !msg.resumed
 	m.conn, m.pid, m.opened = online, msg.pid, true
 	if restarted || !again {
 		m.turn, m.stopping = "", false

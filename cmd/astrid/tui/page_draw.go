@@ -27,6 +27,9 @@ func (p *page) draw(m *Model, height int) []string {
 		out = append(out, p.detailLines(m, r, m.width, room)...)
 	case split:
 		left := m.width * 2 / 5
+		if len(p.spec.head) >= 5 {
+			left = m.width * 3 / 5
+		}
 		list, text := p.listLines(m, left, room), []string{}
 		if ok {
 			text = p.detailLines(m, r, m.width-left-3, room)

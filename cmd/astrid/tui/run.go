@@ -26,6 +26,8 @@ type Options struct {
 	Input     io.Reader
 	Output    io.Writer
 	Getenv    func(string) (string, bool)
+	// Astrid runs another command of this program, with nobody to ask.
+	Astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 }
 
 // Run shows a session until the person leaves, and returns the id of the session that was
@@ -38,6 +40,7 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 	defer cancel(nil)
 
 	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
+	l.astrid = o.Astrid
 	file := o.Home.HistoryFile()
 	m := NewModel(Config{
 		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Workspace: o.Workspace,

@@ -28,7 +28,18 @@ func (m *Model) lower() int {
 	if m.dialog.open() {
 		return len(m.dialog.lines(m, m.dialogHeight())) + 1
 	}
+	if m.page != nil {
+		return 1
+	}
 	return 1 + len(m.palette.lines(m)) + m.input.height() + 2
+}
+
+// body is what fills the screen: a page, or the conversation.
+func (m *Model) body() []string {
+	if m.page != nil {
+		return m.page.draw(m, m.timeline.height)
+	}
+	return m.window(m.pen())
 }
 
 // dialogHeight is how tall a dialog may be: two rows of the conversation stay.
@@ -45,15 +56,20 @@ func (m *Model) View() tea.View {
 		return v
 	}
 	m.layout()
-	lines := m.window(m.pen())
-	if m.dialog.open() {
-		d := m.dialog.lines(m, m.dialogHeight())
-		lines = append(lines, d...)
+	lines := m.body()
+	switch {
+	case m.dialog.open():
+		lines = append(lines, m.dialog.lines(m, m.dialogHeight())...)
 		if m.dialog.deny {
 			_, x, y := m.dialog.reason.lines(m.theme)
 			v.Cursor = tea.NewCursor(x, len(lines)-2+y)
 		}
-	} else {
+	case m.page != nil:
+		if p := m.page; p.filtering {
+			_, x, y := p.filter.lines(m.theme)
+			v.Cursor = tea.NewCursor(x, len(lines)-2+y)
+		}
+	default:
 		lines = append(lines, m.activity())
 		lines = append(lines, m.palette.lines(m)...)
 		lines = append(lines, m.theme.muted.Render(strings.Repeat(m.theme.rule, m.width)))
