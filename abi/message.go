@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -59,6 +60,21 @@ func EncodeHookInput(action string, payload []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(action)))
 	b = append(b, action...)
 	return append(b, payload...)
+}
+
+// EncodeExtismHookInput makes the input of [ExportHookTrigger] in the Extism convention: JSON with
+// the action as "name" and the payload as "arguments", an array of its bytes as numbers.
+func EncodeExtismHookInput(action string, payload []byte) []byte {
+	b := make([]byte, 0, 32+len(action)+4*len(payload))
+	b = append(b, `{"arguments":[`...)
+	for i, c := range payload {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(c), 10)
+	}
+	name, _ := json.Marshal(action) // a string can always be written
+	return append(append(append(b, `],"name":`...), name...), '}')
 }
 
 // ErrHookInput is returned by [DecodeHookInput] for a truncated input.

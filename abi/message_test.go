@@ -53,3 +53,15 @@ func TestMessageForm(t *testing.T) {
 		t.Errorf("%s %v", b, err)
 	}
 }
+
+func TestEncodeExtismHookInput(t *testing.T) {
+	for _, c := range []struct{ action, payload, want string }{
+		{"on_x", `{"a":1}`, `{"arguments":[123,34,97,34,58,49,125],"name":"on_x"}`},
+		{"", "", `{"arguments":[],"name":""}`},
+		{"a\"b", "\x00\xff", `{"arguments":[0,255],"name":"a\"b"}`},
+	} {
+		if got := string(EncodeExtismHookInput(c.action, []byte(c.payload))); got != c.want {
+			t.Errorf("%s", got)
+		}
+	}
+}

@@ -33,4 +33,11 @@
 //
 // Every failure is an *abi.Error with a code and a text that is safe to show to
 // the guest. In the native convention no host function traps.
+//
+// # Two conventions
+//
+// Both linkages walk the one table and call invoke. In the native one a guest passes pointers into its
+// own memory. In that of Extism it passes offsets of blocks in a memory which the host keeps for it
+// ([Instance.UseExtism]); a few functions put a status byte before their result, and for all others
+// an error is a [Trap] that ends the guest, as it was in v0.5.0.
 package host

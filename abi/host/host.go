@@ -94,6 +94,7 @@ type Host struct {
 	table   [abi.FunctionCount]row
 	actions [abi.FunctionCount]approval.Action // of rows without a plan: always the same
 	calls   [abi.FunctionCount]atomic.Uint64
+	yield   func(context.Context) // of Extism guests, when a function takes long
 }
 
 // New returns a host with all 49 rows.

@@ -22,6 +22,7 @@ type Instance struct {
 	args   [3][]byte     // parameters of the running host function
 	short  [32]byte      // room for a short result
 	parked []byte        // result the guest has not taken yet, or its input
+	extism *extism       // nil in the native convention
 	hosted time.Duration // time spent in host functions that may wait
 
 	mu       sync.Mutex

@@ -34,7 +34,10 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 		defer f.inst.Blocked()()
 	}
 	var err error
-	if r.plan != nil {
+	if r.waits() && ctx.Err() != nil {
+		// Guests yield rarely while they call us: one that is over must not have effects until then.
+		err = context.Cause(ctx)
+	} else if r.plan != nil {
 		out, err = h.guarded(ctx, f, fn, r, args)
 	} else if _, err = h.svc.Gate.Intercept(ctx, f.self, h.actions[fn]); err == nil {
 		out, err = r.plain(ctx, f, args)

@@ -81,13 +81,18 @@ func (h *Host) nativeFunc(fn abi.Function) api.GoModuleFunc {
 
 // fail parks the message of e and returns the result word for it.
 func (i *Instance) fail(e *abi.Error) uint64 {
+	msg := errorText(e)
+	i.parked = []byte(msg)
+	return uint64(e.Code)<<32 | uint64(len(msg))
+}
+
+// errorText is the text of e as a guest may have it.
+func errorText(e *abi.Error) string {
 	msg := e.Message
 	if len(msg) > maxErrorText {
 		msg = msg[:maxErrorText]
 	}
-	msg = strings.ToValidUTF8(msg, "\uFFFD") // a cut rune, or bytes that a lower layer quoted
-	i.parked = []byte(msg)
-	return uint64(e.Code)<<32 | uint64(len(msg))
+	return strings.ToValidUTF8(msg, "\uFFFD") // a cut rune, or bytes that a lower layer quoted
 }
 
 // take copies what is parked into guest memory and forgets it. A buffer that does not

@@ -104,6 +104,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	})
 	r.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
 	must(t, r.host.LinkNative(ctx, r.rt, func(context.Context) {}))
+	must(t, r.host.LinkExtism(ctx, r.rt, func(context.Context) {}))
 	t.Cleanup(func() {
 		must(t, errors.Join(r.rt.Close(ctx), overlay.Close(), home.Close(), tmp.Close()))
 		r.verify()

@@ -52,11 +52,14 @@ func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, err
 	})
 }
 
+// levelTrace is below all that slog names.
+const levelTrace = slog.LevelDebug - 4
+
 func (h *Host) log(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
 	level := slog.LevelInfo
 	switch strings.ToLower(string(args[0])) {
 	case "trace":
-		level = slog.LevelDebug - 4
+		level = levelTrace
 	case "debug":
 		level = slog.LevelDebug
 	case "warn", "warning":

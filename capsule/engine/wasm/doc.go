@@ -12,9 +12,15 @@
 // function or in a WASI sleep returns from it for the same reason. An instance whose call
 // ended with a trap, or was ended, is dead: its memory may be half-updated.
 //
+// # Contract
+//
+// A module may import what the host modules offer, with the same types, and nothing else: [Check] and
+// [Runtime.Load] name what they refuse. One that imports from a module of Extism's is run by that
+// convention, all others by the native one.
+//
 // # Limits
 //
-// Memory of an instance: Options.MemoryLimit, the initial size included. Time of a call:
+// Memory of an instance: Options.MemoryLimit, the initial size and Extism memory included. Time of a call:
 // Options.CallDeadline, of a lifecycle call abi.LifecycleDeadline, of a run loop none. Time
 // of the start function and _initialize: [InitDeadline].
 //

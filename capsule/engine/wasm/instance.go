@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,11 +27,13 @@ var (
 type Instance struct {
 	e    *Engine
 	host *host.Instance
-	mod  api.Module
+	mod  api.Module // nil while it is made
+	mem  api.Memory // nil for a guest without
 	fns  map[string]api.Function
 	out  *lineWriter
 	size int64 // memory last accounted, in bytes
 	dead error // why it can run nothing any more
+	left bool  // the guest ended itself in good order: it is made anew for the next call
 
 	// Until when CPU time was accounted, and how long the guest had waited in host
 	// functions by then.
@@ -49,28 +52,54 @@ func (e *Engine) Instantiate(ctx context.Context) (capsule.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{e: e, host: hi, fns: make(map[string]api.Function)}
+	if e.extism {
+		hi.UseExtism(e.r.memory)
+	}
+	i := &Instance{e: e, host: hi}
+	i.out = &lineWriter{emit: func(line string) { hi.Output(i.ctx, line) }}
+	if err := i.start(ctx); err != nil {
+		hi.Close()
+		return nil, err
+	}
+	e.usage.instances.Add(1)
+	return i, nil
+}
+
+// start makes the module and runs what it wants run before the first call.
+func (i *Instance) start(ctx context.Context) error {
+	e := i.e
 	ctx, cancel := context.WithTimeoutCause(ctx, InitDeadline, fmt.Errorf("%w: _initialize took longer than %s", context.DeadlineExceeded, InitDeadline))
 	defer cancel()
-	i.out = &lineWriter{emit: func(line string) { hi.Output(i.ctx, line) }}
 	cfg := wazero.NewModuleConfig().
 		WithName(""). // anonymous: many instances of one module live side by side
-		WithStartFunctions("_initialize").
+		WithStartFunctions(e.init...).
 		WithStdout(i.out).WithStderr(i.out).
 		WithSysWalltime().WithSysNanotime().
 		WithNanosleep(i.sleep).
 		WithRandSource(rand.Reader)
+	i.mod, i.mem, i.fns = nil, nil, make(map[string]api.Function)
 	i.enter(ctx, &host.Call{Principal: e.cap.Principal})
 	mod, err := e.r.rt.InstantiateModule(i.ctx, e.compiled, cfg)
+	if err == nil && e.hsInit {
+		if _, err = mod.ExportedFunction("hs_init").Call(i.ctx, 0, 0); err != nil {
+			_ = mod.Close(ctx) // the error says more
+		}
+	}
 	i.leave()
 	if err != nil {
-		hi.Close()
-		return nil, fmt.Errorf("capsule %s: instantiate: %w", e.cap.ID, endOf(ctx, err))
+		return fmt.Errorf("capsule %s: instantiate: %w", e.cap.ID, endOf(ctx, err))
 	}
-	i.mod = mod
-	e.usage.instances.Add(1)
+	i.mod, i.mem = mod, memoryOf(mod)
 	i.account()
-	return i, nil
+	return nil
+}
+
+// memoryOf returns a module's memory, or nil if it has none.
+func memoryOf(mod api.Module) api.Memory {
+	if m := mod.Memory(); m != nil && !reflect.ValueOf(m).IsNil() { // wazero returns a nil of its own type
+		return m
+	}
+	return nil
 }
 
 // Call runs one export to its end and returns a copy of its output.
@@ -78,7 +107,11 @@ func (i *Instance) Call(ctx context.Context, in *capsule.Invocation) ([]byte, er
 	export, input := in.Export, in.Payload
 	if export == "" {
 		export = abi.ExportHookTrigger
-		input = abi.EncodeHookInput(in.Action, in.Payload)
+		if i.e.extism {
+			input = abi.EncodeExtismHookInput(in.Action, in.Payload)
+		} else {
+			input = abi.EncodeHookInput(in.Action, in.Payload)
+		}
 	}
 	limit := i.e.r.opts.CallDeadline
 	lifecycle := export == abi.ExportInstall || export == abi.ExportUpgrade
@@ -106,17 +139,30 @@ func (i *Instance) run(ctx context.Context, export string, input []byte, call *h
 	if i.dead != nil {
 		return nil, i.dead
 	}
+	if ctx.Err() != nil { // nothing has begun, so nothing is half done
+		return nil, fmt.Errorf("capsule %s: %s: %w", i.e.cap.ID, export, context.Cause(ctx))
+	}
+	if i.left {
+		if err := i.start(ctx); err != nil {
+			return nil, i.die(export, err)
+		}
+		i.left = false
+	}
 	fn := i.function(export)
 	if fn == nil {
 		return nil, fmt.Errorf("capsule %s: %w: %s", i.e.cap.ID, capsule.ErrNoExport, export)
 	}
-	if ctx.Err() != nil { // nothing has begun, so nothing is half done
-		return nil, fmt.Errorf("capsule %s: %s: %w", i.e.cap.ID, export, context.Cause(ctx))
-	}
 	i.enter(ctx, call)
+	defer i.leave()
+	if i.e.extism {
+		return i.callExtism(ctx, export, fn, input)
+	}
+	return i.callNative(ctx, export, fn, input)
+}
+
+func (i *Instance) callNative(ctx context.Context, export string, fn api.Function, input []byte) ([]byte, error) {
 	i.host.Park(input)
 	res, err := fn.Call(i.ctx, uint64(len(input)))
-	i.leave()
 	if err != nil {
 		return nil, i.die(export, endOf(ctx, err))
 	}
@@ -125,13 +171,17 @@ func (i *Instance) run(ctx context.Context, export string, input []byte, call *h
 		return nil, nil
 	}
 	if n > abi.MaxValue {
-		return nil, fmt.Errorf("capsule %s: %s: output of %d bytes, the limit is %d", i.e.cap.ID, export, n, abi.MaxValue)
+		return nil, i.tooMuch(export, uint64(n))
 	}
-	b, ok := i.mod.Memory().Read(ptr, n)
+	b, ok := i.mem.Read(ptr, n)
 	if !ok {
 		return nil, i.die(export, errors.New("output lies outside its memory"))
 	}
 	return append([]byte(nil), b...), nil
+}
+
+func (i *Instance) tooMuch(export string, n uint64) error {
+	return fmt.Errorf("capsule %s: %s: output of %d bytes, the limit is %d", i.e.cap.ID, export, n, abi.MaxValue)
 }
 
 type instanceKey struct{}
@@ -174,7 +224,8 @@ func endOf(ctx context.Context, err error) error {
 		return e
 	}
 	var exit *sys.ExitError
-	if errors.As(err, &exit) && ctx.Err() != nil {
+	var trap *host.Trap // of a host function that was blocked
+	if ctx.Err() != nil && (errors.As(err, &exit) || errors.As(err, &trap)) {
 		return &ended{context.Cause(ctx)}
 	}
 	return err
@@ -196,7 +247,10 @@ func (i *Instance) function(name string) api.Function {
 
 // account updates the capsule's memory figure.
 func (i *Instance) account() {
-	size := int64(i.mod.Memory().Size())
+	size := i.host.ExtismSize()
+	if i.mem != nil {
+		size += int64(i.mem.Size())
+	}
 	i.e.usage.memory.Add(size - i.size)
 	i.size = size
 }
@@ -223,5 +277,8 @@ func (i *Instance) Close(ctx context.Context) error {
 	i.e.usage.memory.Add(-i.size)
 	i.e.usage.instances.Add(-1)
 	i.size = 0
+	if i.mod == nil { // it could not be made anew
+		return nil
+	}
 	return i.mod.Close(ctx)
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
-	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
 )
 
@@ -19,8 +16,8 @@ type Engine struct {
 	r        *Runtime
 	cap      *host.Capsule
 	compiled wazero.CompiledModule
-	hasRun   bool
-	usage    *Usage
+	contract
+	usage *Usage
 }
 
 // Load meters and compiles a verified binary for capsule c. It fails when the module
@@ -35,7 +32,7 @@ func (r *Runtime) Load(ctx context.Context, c *host.Capsule, binary []byte) (*En
 		return nil, fmt.Errorf("capsule %s: compile: %w", c.ID, err)
 	}
 	e := &Engine{r: r, cap: c, compiled: compiled, usage: &Usage{}}
-	if err := e.check(); err != nil {
+	if e.contract, err = r.check(compiled); err != nil {
 		_ = compiled.Close(ctx) // the module is dropped anyway
 		return nil, fmt.Errorf("capsule %s: %w", c.ID, err)
 	}
@@ -59,69 +56,6 @@ func (r *Runtime) compile(ctx context.Context, metered []byte) (wazero.CompiledM
 // only the former come from deserialization.
 func cacheFault(err error) bool {
 	return strings.Contains(err.Error(), "compilationcache:")
-}
-
-// entryPoints are the exports that the kernel calls.
-var entryPoints = []string{abi.ExportHookTrigger, abi.ExportInstall, abi.ExportUpgrade, abi.ExportRun}
-
-// check holds the module to the contract.
-func (e *Engine) check() error {
-	for _, f := range e.compiled.ImportedFunctions() {
-		if err := e.r.checkImport(f); err != nil {
-			return err
-		}
-	}
-	for _, m := range e.compiled.ImportedMemories() {
-		module, name, _ := m.Import()
-		return fmt.Errorf("imports memory %s.%s: a capsule must define its own", module, name)
-	}
-	exports := e.compiled.ExportedFunctions()
-	for _, name := range entryPoints {
-		f, ok := exports[name]
-		if !ok {
-			continue
-		}
-		if !slices.Equal(f.ParamTypes(), []api.ValueType{api.ValueTypeI32}) || !slices.Equal(f.ResultTypes(), []api.ValueType{api.ValueTypeI64}) {
-			return fmt.Errorf("export %s must have type (i32) -> i64", name)
-		}
-		e.hasRun = e.hasRun || name == abi.ExportRun
-	}
-	if len(e.compiled.ExportedMemories()) == 0 {
-		return fmt.Errorf("exports no memory: nothing could be passed to it")
-	}
-	return nil
-}
-
-// checkImport refuses functions that are not part of the contract, or have another type
-// there. The meter has refused modules that import yield themselves.
-func (r *Runtime) checkImport(f api.FunctionDefinition) error {
-	module, name, _ := f.Import()
-	switch module {
-	case abi.ModuleNative, abi.ModuleLink, abi.ModuleWASI:
-	case abi.ModuleExtismEnv, abi.ModuleExtismUser, abi.ModuleShim:
-		return fmt.Errorf("imports %s.%s: capsules of the Extism convention are not supported yet", module, name)
-	default:
-		return fmt.Errorf("imports %s.%s: allowed are %s, %s.%s and %s", module, name, abi.ModuleNative, abi.ModuleLink, abi.LinkTake, abi.ModuleWASI)
-	}
-	def, ok := r.rt.Module(module).ExportedFunctionDefinitions()[name]
-	if !ok {
-		return fmt.Errorf("imports %s.%s: there is no such function", module, name)
-	}
-	if !slices.Equal(f.ParamTypes(), def.ParamTypes()) || !slices.Equal(f.ResultTypes(), def.ResultTypes()) {
-		return fmt.Errorf("imports %s.%s as %s, but it is %s", module, name, signature(f), signature(def))
-	}
-	return nil
-}
-
-func signature(f api.FunctionDefinition) string {
-	list := func(types []api.ValueType) string {
-		names := make([]string, len(types))
-		for i, t := range types {
-			names[i] = api.ValueTypeName(t)
-		}
-		return "(" + strings.Join(names, ", ") + ")"
-	}
-	return list(f.ParamTypes()) + " -> " + list(f.ResultTypes())
 }
 
 // HasRun tells whether the capsule has a run loop.

@@ -7,11 +7,8 @@ import (
 	"sync"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 // Precompile fills the cache that a [Runtime] with the same CacheDir loads from, so that the first
@@ -24,8 +21,7 @@ func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compile
 		return err
 	}
 	// The key of the cache is the module and the features: they must be those of NewRuntime.
-	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(abi.MaxMemoryPages).WithCompilationCache(cache))
+	rt := wazero.NewRuntimeWithConfig(ctx, features(wazero.NewRuntimeConfig()).WithCompilationCache(cache))
 	r := &Runtime{rt: rt, cache: cache, opts: Options{CacheDir: cacheDir}}
 	ctx = Interruptible(ctx)
 	var mu sync.Mutex

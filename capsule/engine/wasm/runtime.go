@@ -38,6 +38,8 @@ type Runtime struct {
 	cache wazero.CompilationCache
 	host  *host.Host
 	opts  Options
+
+	memory int64 // bytes that an instance may have
 }
 
 // NewRuntime prepares the compiler and links the host modules.
@@ -49,10 +51,8 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 	if o.MemoryLimit > 0 {
 		pages = min(max(o.MemoryLimit>>16, 1), 1<<16)
 	}
-	r := &Runtime{host: h, opts: o}
-	cfg := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(uint32(pages))
+	r := &Runtime{host: h, opts: o, memory: pages << 16}
+	cfg := features(wazero.NewRuntimeConfig()).WithMemoryLimitPages(uint32(pages))
 	if o.CacheDir != "" {
 		var err error
 		if r.cache, err = openCache(o.CacheDir); err != nil {
@@ -61,13 +61,29 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 		cfg = cfg.WithCompilationCache(r.cache)
 	}
 	r.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
-		return nil, errors.Join(fmt.Errorf("link WASI: %w", err), r.Close(ctx))
-	}
-	if err := h.LinkNative(ctx, r.rt, yield); err != nil {
-		return nil, errors.Join(fmt.Errorf("link host functions: %w", err), r.Close(ctx))
+	if err := r.link(ctx); err != nil {
+		return nil, errors.Join(err, r.Close(ctx))
 	}
 	return r, nil
+}
+
+// features is what guests may use of WebAssembly. The compile cache is keyed by it.
+func features(c wazero.RuntimeConfig) wazero.RuntimeConfig {
+	return c.WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(abi.MaxMemoryPages)
+}
+
+// link instantiates all modules that guests may import.
+func (r *Runtime) link(ctx context.Context) error {
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
+		return fmt.Errorf("link WASI: %w", err)
+	}
+	if err := r.host.LinkNative(ctx, r.rt, yield); err != nil {
+		return fmt.Errorf("link host functions: %w", err)
+	}
+	if err := r.host.LinkExtism(ctx, r.rt, yield); err != nil {
+		return fmt.Errorf("link host functions: %w", err)
+	}
+	return nil
 }
 
 // Close ends everything the runtime holds. Instances must be closed before.
@@ -89,6 +105,10 @@ func (e *ended) Unwrap() error { return e.cause }
 func yield(ctx context.Context) {
 	if i, ok := ctx.Value(instanceKey{}).(*Instance); ok {
 		i.charge()
+		// Two memories share one limit, which wazero cannot hold them to.
+		if i.e.extism && i.size > i.e.r.memory {
+			panic(fmt.Errorf("oom: its memory and its Extism memory have %d bytes together, the limit is %d", i.size, i.e.r.memory))
+		}
 	}
 	if ctx.Err() != nil {
 		panic(&ended{context.Cause(ctx)})
