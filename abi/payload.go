@@ -108,6 +108,9 @@ const (
 	DecisionApproveWorkspace = "approve_workspace"
 	DecisionApproveAlways    = "approve_always"
 	DecisionDeny             = "deny"
+	// DecisionDefer: the client cannot decide. Unless another one was asked too, the
+	// request is queued as if nobody had been there.
+	DecisionDefer = "defer"
 )
 
 // OnboardingRequired lists settings a capsule lacks.

@@ -25,6 +25,10 @@ func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v ver
 	case res.refused != "":
 		refused.reason, refused.requestID = res.refused, ""
 		return nil, refused, nil
+	case res.decision != nil && res.decision.Choice == Defer:
+		res.unheard = "whoever was asked put it off"
+	}
+	switch {
 	case res.unheard != "" && i.approvals.o.Fallback == FallbackSkip:
 		refused.reason = res.unheard
 		return nil, refused, nil

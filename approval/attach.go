@@ -78,8 +78,16 @@ func (at *attachment) hears(r *Request) bool {
 }
 
 // heardLocked tells whether somebody is there to answer a request.
-func (m *Manager) heardLocked(r *Request) bool {
-	return slices.ContainsFunc(m.attached[r.Principal], func(at *attachment) bool { return at.hears(r) })
+func (m *Manager) heardLocked(r *Request) bool { return m.hearersLocked(r) > 0 }
+
+// hearersLocked counts the clients that are asked a request.
+func (m *Manager) hearersLocked(r *Request) (n int) {
+	for _, at := range m.attached[r.Principal] {
+		if at.hears(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // Attached counts the attached clients of a principal.

@@ -195,7 +195,11 @@ func closed(r Request, why string) Request {
 func (m *Manager) Resolve(ctx context.Context, principal, id string, d Decision) error {
 	m.mu.Lock()
 	if q, ok := m.open[id]; ok && q.Request.Principal == principal {
-		if err := q.accepts(d); err != nil {
+		if d.Choice == Defer && m.hearersLocked(&q.Request) > 1 {
+			m.mu.Unlock()
+			return nil // somebody else may decide
+		}
+		if err := q.accepts(d); d.Choice != Defer && err != nil {
 			m.mu.Unlock()
 			return err
 		}

@@ -450,3 +450,38 @@ func TestManagerHammer(t *testing.T) {
 		t.Errorf("%d questions are left", n)
 	}
 }
+
+func TestWhoeverCannotDecideDefers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{})
+		ctx := context.Background()
+		first, second := attach(r.Approvals(), "alice"), attach(r.Approvals(), "alice")
+		ch := r.start(ctx, r.subject(), write("/data/a"))
+		synctest.Wait()
+		id := first.of(Asked)[0].ID
+		put := Decision{Choice: Defer}
+		must(t, r.Approvals().Resolve(ctx, "alice", id, put))
+		synctest.Wait()
+		select {
+		case got := <-ch:
+			t.Fatalf("one of two put it off, and the call ended: %+v", got)
+		default:
+		}
+		second.detach()
+		must(t, r.Approvals().Resolve(ctx, "alice", id, put))
+		got := <-ch
+		if !errors.Is(got.err, ErrDeferred) || !strings.Contains(got.err.Error(), "put it off") {
+			t.Errorf("%+v", got)
+		}
+		if q := first.of(Queued); len(q) != 1 || q[0].ID != id {
+			t.Errorf("queued: %+v", q)
+		}
+		if err := r.Approvals().Resolve(ctx, "alice", id, put); !errors.Is(err, ErrChoice) {
+			t.Errorf("a queued request was put off: %v", err)
+		}
+		must(t, r.Approvals().Resolve(ctx, "alice", id, Decision{Choice: ApproveOnce}))
+		if _, err := r.Intercept(ctx, r.subject(), write("/data/a")); err != nil {
+			t.Errorf("approved afterwards: %v", err)
+		}
+	})
+}

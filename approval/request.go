@@ -52,6 +52,9 @@ const (
 	// ApprovePattern grants a pattern that the human wrote; it must cover the action that was asked about.
 	ApprovePattern Choice = "approve_with_allowance"
 	Deny           Choice = "deny"
+	// Defer answers nothing: who says it cannot decide. Unless another client was asked too, the request is queued as
+	// if nobody had been there. It is always possible while a call waits, and offered by no dialog.
+	Defer Choice = "defer"
 )
 
 // Decision is an answer.

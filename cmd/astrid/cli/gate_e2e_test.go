@@ -29,6 +29,8 @@ func TestGate(t *testing.T) {
 		{"Allow Always", false, "", playAlways},
 		{"a pattern", false, "", playPattern},
 		{"--yes answers its own session only", false, "", playYes},
+		{"--allow and --deny", false, "", playRules},
+		{"a conversation over standard input", false, "", playConverse},
 		{"a budget", true, "[budget]\nsession_max_usd = 1.0\nper_action_max_usd = 1.0\n[budget.tariff]\n\"127.0.0.1\" = 0.6\n", playBudget},
 		{"what is put off costs nothing", false, "[budget.tariff]\n\"127.0.0.1\" = 0.6\n", playRefund},
 		{"the mode", false, "# mine\n[workspace]\nmode = \"guided\" # for now\n", playMode},

@@ -38,8 +38,14 @@ const provider = "astrid-capsule-openai-compat"
 func (w *world) run(args ...string) (code int, stdout, stderr string) {
 	w.t.Helper()
 	var out, errs bytes.Buffer
-	code = Main(args, System{
-		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+	code = Main(args, w.system(strings.NewReader(""), &out, &errs))
+	return code, out.String(), errs.String()
+}
+
+// system is the world's home and directory for a command, with no terminal.
+func (w *world) system(stdin io.Reader, stdout, stderr io.Writer) System {
+	return System{
+		Stdin: stdin, Stdout: stdout, Stderr: stderr,
 		Getenv: func(name string) (string, bool) {
 			if name == "ASTRID_HOME" {
 				return w.home.Root(), true
@@ -48,8 +54,7 @@ func (w *world) run(args ...string) (code int, stdout, stderr string) {
 		},
 		Getwd:      func() (string, error) { return w.cwd, nil },
 		IsTerminal: func(any) bool { return false },
-	})
-	return code, out.String(), errs.String()
+	}
 }
 
 // want runs a command line that must end with a code and returns what it wrote.

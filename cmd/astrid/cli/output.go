@@ -13,11 +13,12 @@ import (
 
 // output writes a turn in one of the formats of --output-format.
 type output interface {
-	begin(t *turn)
+	begin(session string)
 	delta(d abi.TextDelta) error
 	reasoning(d abi.TextDelta) error
 	toolStart(s abi.ToolStarted) error
 	toolEnd(c abi.ToolCompleted) error
+	approval(a abi.ApprovalRequired) error // a question that the reader of the output is to answer
 	end(t *turn) error
 }
 
@@ -40,9 +41,10 @@ type textOutput struct {
 	last     byte // last byte written
 }
 
-func (o *textOutput) begin(*turn)                     {}
-func (o *textOutput) reasoning(abi.TextDelta) error   { return nil }
-func (o *textOutput) toolEnd(abi.ToolCompleted) error { return nil }
+func (o *textOutput) begin(string)                        {}
+func (o *textOutput) reasoning(abi.TextDelta) error       { return nil }
+func (o *textOutput) toolEnd(abi.ToolCompleted) error     { return nil }
+func (o *textOutput) approval(abi.ApprovalRequired) error { return nil }
 
 func (o *textOutput) delta(d abi.TextDelta) error {
 	if !o.terminal {
@@ -144,11 +146,12 @@ func resultOf(t *turn) jsonResult {
 // jsonOutput prints one object at the end.
 type jsonOutput struct{ w io.Writer }
 
-func (o *jsonOutput) begin(*turn)                     {}
-func (o *jsonOutput) delta(abi.TextDelta) error       { return nil }
-func (o *jsonOutput) reasoning(abi.TextDelta) error   { return nil }
-func (o *jsonOutput) toolStart(abi.ToolStarted) error { return nil }
-func (o *jsonOutput) toolEnd(abi.ToolCompleted) error { return nil }
+func (o *jsonOutput) begin(string)                        {}
+func (o *jsonOutput) approval(abi.ApprovalRequired) error { return nil }
+func (o *jsonOutput) delta(abi.TextDelta) error           { return nil }
+func (o *jsonOutput) reasoning(abi.TextDelta) error       { return nil }
+func (o *jsonOutput) toolStart(abi.ToolStarted) error     { return nil }
+func (o *jsonOutput) toolEnd(abi.ToolCompleted) error     { return nil }
 
 func (o *jsonOutput) end(t *turn) error {
 	enc := json.NewEncoder(o.w)
@@ -181,9 +184,16 @@ type streamEvent struct {
 	DurationMs *int64          `json:"duration_ms,omitempty"`
 }
 
-func (o *streamOutput) begin(t *turn) {
+func (o *streamOutput) begin(session string) {
 	// A closed pipe is met again, and reported, at the next event.
-	_ = o.emit(streamEvent{Type: "session", SessionID: t.session})
+	_ = o.emit(streamEvent{Type: "session", SessionID: session})
+}
+
+func (o *streamOutput) approval(a abi.ApprovalRequired) error {
+	return o.emit(struct {
+		Type string `json:"type"`
+		abi.ApprovalRequired
+	}{"approval", a})
 }
 
 func (o *streamOutput) delta(d abi.TextDelta) error {

@@ -24,7 +24,7 @@ func system(stdin string, terminal bool) (System, *bytes.Buffer, *bytes.Buffer) 
 func play(t *testing.T, o output, completed *abi.TurnCompleted, final string) {
 	t.Helper()
 	tr := &turn{session: "s"}
-	o.begin(tr)
+	o.begin(tr.session)
 	for _, err := range []error{
 		o.delta(abi.TextDelta{Text: "let me look"}),
 		o.toolStart(abi.ToolStarted{ToolCall: abi.ToolCall{ID: "c1", Name: "read_file", Arguments: json.RawMessage(`{}`)}}),

@@ -98,6 +98,10 @@ Standard output carries the answer and nothing else.`,
 	f.StringVar(&o.session, "session", "", "continue the session with this `NAME` or id, or start it")
 	f.BoolVar(&o.printSession, "print-session", false, "print the session's id as the last line on standard error")
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
+	f.StringArrayVar(&o.allow, "allow", nil, "approve, once each, what this `PATTERN` over resources covers; may be repeated")
+	f.StringArrayVar(&o.deny, "deny", nil, "refuse what this `PATTERN` over resources covers, whatever else allows it; may be repeated")
+	f.DurationVar(&o.timeout, "timeout", 0, "cancel the turn after this `TIME`, for example 90s or 10m")
+	f.StringVar(&o.input, "input-format", "text", "`FORMAT` of standard input: text or stream-json")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
 	root.AddCommand(newDiff(sys), newCommit(sys), newDiscard(sys),
 		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys), newDoctor(sys), newLogs(sys), newService(sys), newMan(sys),

@@ -97,7 +97,7 @@ func greet(ctx context.Context, path, version string, token home.Token) (*Conn, 
 		}
 		return nil, err
 	}
-	c := &Conn{conn: conn, ack: make(chan abi.ClientAck, 1), in: make(chan abi.Message, 256), done: make(chan struct{})}
+	c := &Conn{conn: conn, ack: make(chan abi.ClientAck, 1), in: make(chan abi.Message, 1024), done: make(chan struct{})}
 	go c.read()
 	return c, nil
 }

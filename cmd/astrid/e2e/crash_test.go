@@ -88,6 +88,18 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestTimeout: --timeout ends the turn, and says so also to who reads JSON.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, withFake)
+	b.run("", "start").want(t, 0)
+	g, words := newGate(t)
+	r := b.run("", "-p", words, "--session", "t", "--timeout", "300ms", "--output-format", "json").want(t, 4, `"stop_reason": "cancelled"`)
+	r.says(t, "not done within 300ms")
+	b.run("", "-p", "mark-timeout next", "--session", "t", "--timeout", "5m").want(t, 0, fakeopenai.Echo("mark-timeout next"))
+	g.let()
+}
+
 // TestEphemeral: a daemon that was started for a prompt leaves by itself, one that was
 // started by hand stays.
 func TestEphemeral(t *testing.T) {
