@@ -23,6 +23,9 @@ type Capabilities struct {
 	Identity []string `toml:"identity" json:"identity,omitempty"`
 	// AllowPromptInjection lets replies of the capsule change the system prompt.
 	AllowPromptInjection bool `toml:"allow_prompt_injection" json:"allow_prompt_injection,omitempty"`
+	// AnySession lets the capsule publish into the session that a payload's session_id names, when it
+	// runs outside of one: on a timer or at start. Frontends may do so without.
+	AnySession bool `toml:"any_session" json:"any_session,omitempty"`
 }
 
 // lists names every list, so that merging, checking and showing cannot forget one.
@@ -43,6 +46,7 @@ type capabilityList struct {
 func (c *Capabilities) merge(o Capabilities) {
 	c.Uplink = c.Uplink || o.Uplink
 	c.AllowPromptInjection = c.AllowPromptInjection || o.AllowPromptInjection
+	c.AnySession = c.AnySession || o.AnySession
 	from := o.lists()
 	for i, to := range c.lists() {
 		*to.values = appendNew(*to.values, *from[i].values)
@@ -66,6 +70,8 @@ func (c *Capabilities) Has(name string) bool {
 	switch name {
 	case "allow_prompt_injection":
 		return c.AllowPromptInjection
+	case "any_session":
+		return c.AnySession
 	case "uplink":
 		return c.Uplink
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,8 +32,10 @@ func ConsentPath(principalHome, capsule string) string {
 }
 
 // ConsentResources lists what a capsule needs consent for, as token patterns: each host
-// that it declares by name. Wildcards are left out: what they cover is asked when it is used.
-func ConsentResources(m *Manifest, env map[string]string) ([]string, error) {
+// that it declares by name, and each file of the principal's home. Wildcards and the home as a
+// whole are left out: what they cover is asked when it is used. An entry that ends with a
+// slash is a directory with what is in it.
+func ConsentResources(m *Manifest, env map[string]string, principalHome string) ([]string, error) {
 	rules, err := m.Capabilities.ResolveNet(env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
@@ -55,7 +59,27 @@ func ConsentResources(m *Manifest, env map[string]string) ([]string, error) {
 			out = append(out, "net:"+s+"://"+hostText(r.Host)+":"+strconv.Itoa(port)+"/**")
 		}
 	}
-	return out, nil
+	if real, err := filepath.EvalSymlinks(principalHome); err == nil { // it is decided about resolved paths
+		principalHome = real
+	}
+	out = append(out, homeResources("fs:read", m.Capabilities.FSRead, principalHome)...)
+	return append(out, homeResources("fs:write", m.Capabilities.FSWrite, principalHome)...), nil
+}
+
+func homeResources(scheme string, entries []string, home string) []string {
+	var out []string
+	for _, e := range entries {
+		rel, ok := strings.CutPrefix(e, "home://")
+		clean := path.Clean("/" + rel)
+		if !ok || clean == "/" || strings.ContainsAny(home+clean, `*?[]{}\`) {
+			continue
+		}
+		out = append(out, scheme+"://"+filepath.ToSlash(home)+clean)
+		if strings.HasSuffix(rel, "/") {
+			out = append(out, scheme+"://"+filepath.ToSlash(home)+clean+"/**")
+		}
+	}
+	return out
 }
 
 // hostText puts an IPv6 address into brackets, as resources have it.

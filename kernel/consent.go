@@ -24,7 +24,7 @@ func (k *Kernel) honourConsent(ctx context.Context, p home.Principal, m *capsule
 	if err != nil || c == nil {
 		return err
 	}
-	wanted, err := capsule.ConsentResources(m, env)
+	wanted, err := capsule.ConsentResources(m, env, p.Root())
 	if err != nil {
 		return err
 	}

@@ -270,7 +270,7 @@ func boundsOf(m *capsule.Manifest, env map[string]string) (*host.Bounds, error) 
 	c := &m.Capabilities
 	g := host.Grants{
 		FSRead: c.FSRead, FSWrite: c.FSWrite, IPCPublish: c.IPCPublish, IPCSubscribe: c.IPCSubscribe,
-		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity,
+		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity, AnySession: c.AnySession || c.Uplink,
 		Source: m.Source("capabilities"),
 	}
 	for _, r := range rules {

@@ -22,6 +22,7 @@ type Grants struct {
 	IPCPublish, IPCSubscribe []string
 	HostProcess, NetBind     []string
 	Identity                 []string
+	AnySession               bool   // may name the session of what it publishes outside of one
 	Source                   string // file of the manifest, shown in denials
 }
 

@@ -2,8 +2,11 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -32,13 +35,33 @@ func (h *Host) planPublish(_ context.Context, f *frame, args [][]byte) (plan, er
 			if err != nil {
 				return nil, abi.Errorf(abi.CodeInvalid, "publish to %s: %v", topic, err)
 			}
-			return nil, h.svc.Publisher.Publish(ctx, f.message(topic, payload))
+			m := f.message(topic, payload)
+			if m.Session == "" && f.inst.capsule.Bounds.g.AnySession {
+				if m.Session, err = sessionNamed(payload); err != nil {
+					return nil, err
+				}
+			}
+			return nil, h.svc.Publisher.Publish(ctx, m)
 		},
 	}, nil
 }
 
-// message makes an envelope of the call: source, principal and session come from here,
-// never from the guest.
+// sessionNamed reads the session that a payload is about.
+func sessionNamed(p ipc.Payload) (string, error) {
+	var about struct {
+		SessionID string `json:"session_id"`
+	}
+	if json.Unmarshal(p.Guest(), &about) != nil {
+		return "", nil // it is about something else
+	}
+	if s := about.SessionID; len(s) > abi.MaxSessionID || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", abi.Errorf(abi.CodeInvalid, "session_id must be at most %d bytes of text without control characters", abi.MaxSessionID)
+	}
+	return about.SessionID, nil
+}
+
+// message makes an envelope of the call: source and principal come from here, never from
+// the guest, and so does the session of a call that has one.
 func (f *frame) message(topic string, payload ipc.Payload) *ipc.Message {
 	return &ipc.Message{
 		Topic:     topic,

@@ -26,6 +26,36 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
+// TestSessionNamed: only a capsule that may, and only outside of a session, says which one it speaks in.
+func TestSessionNamed(t *testing.T) {
+	for _, c := range []struct {
+		may           bool
+		call, payload string
+		want          string
+	}{
+		{true, "", `{"session_id":"s1"}`, "s1"},
+		{true, "", `{"type":"user_input","text":"x","session_id":"s1"}`, "s1"},
+		{true, "s9", `{"session_id":"s1"}`, "s9"},
+		{true, "", `{"text":"x"}`, ""},
+		{true, "", `[1]`, ""},
+		{false, "", `{"session_id":"s1"}`, ""},
+	} {
+		r := newRig(t, rigOptions{})
+		grants := everythingGrants()
+		grants.AnySession = c.may
+		g := r.guest(newCapsule(grants))
+		g.call = &Call{Principal: "alice", Session: c.call}
+		g.want("", abi.IpcPublish, "t.v1.a", c.payload)
+		if got := r.sent[0].Session; got != c.want {
+			t.Errorf("%+v: session %q", c, got)
+		}
+		if c.may && c.call == "" {
+			g.refused(abi.CodeInvalid, "control", abi.IpcPublish, "t.v1.a", `{"session_id":"a\u0000b"}`)
+			g.refused(abi.CodeInvalid, "session_id", abi.IpcPublish, "t.v1.a", `{"session_id":"`+strings.Repeat("x", abi.MaxSessionID+1)+`"}`)
+		}
+	}
+}
+
 func TestTopics(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	g := everythingGrants()

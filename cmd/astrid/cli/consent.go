@@ -30,6 +30,9 @@ func wants(m *capsule.Manifest) []string {
 	if c.AllowPromptInjection {
 		out = append(out, "changes the system prompt")
 	}
+	if c.AnySession {
+		out = append(out, "goes on in sessions by itself")
+	}
 	if out == nil {
 		out = []string{"messages only"}
 	}
@@ -79,6 +82,9 @@ func grants(m *capsule.Manifest) []string {
 	if c.AllowPromptInjection {
 		out = append(out, "changes the system prompt")
 	}
+	if c.AnySession {
+		out = append(out, "goes on in sessions by itself")
+	}
 	if c.Uplink {
 		out = append(out, "is a frontend")
 	}
@@ -98,7 +104,7 @@ func consent(settings capsule.Settings, manifests []*capsule.Manifest) error {
 		if err != nil {
 			return err
 		}
-		resources, err := capsule.ConsentResources(m, env)
+		resources, err := capsule.ConsentResources(m, env, principalHome)
 		if err != nil {
 			return err
 		}
