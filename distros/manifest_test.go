@@ -25,8 +25,8 @@ var fromClients = []string{
 // fromOutside are published by no capsule of the distribution: they are part of the
 // contract for those that a person may add.
 var fromOutside = []string{
-	abi.TopicSessionAppend,              // whoever keeps notes in a session
 	"session.v1.clear",                  // frontends
+	"context_engine.v1.hook_response.*", // whoever pins messages
 	abi.TopicSparkReady,                 // an identity capsule
 	"prompt_builder.v1.hook_response.*", // contributors to the prompt
 }
@@ -198,6 +198,13 @@ func TestCapabilitiesAreUsed(t *testing.T) {
 		contributes := slices.ContainsFunc(e.published, func(p string) bool { return overlaps("prompt_builder.v1.hook_response.*", p) })
 		if c.AllowPromptInjection && !contributes {
 			t.Errorf("%s may change the prompt and does not", e.ID())
+		}
+		// Only what wakes itself up has a use for it; frontends may without.
+		wakes := slices.ContainsFunc(e.Interceptors, func(ic capsule.Interceptor) bool {
+			return slices.ContainsFunc(e.published, func(p string) bool { return covers(p, ic.Event) && p != abi.TopicToolResult })
+		})
+		if c.AnySession && !wakes {
+			t.Errorf("%s may go on in sessions by itself and does not", e.ID())
 		}
 		if len(c.KV) > 0 && !e.imports[sdk+"kv"] {
 			t.Errorf("%s has kv %v and keeps nothing", e.ID(), c.KV)

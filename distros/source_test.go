@@ -27,6 +27,8 @@ type source struct {
 // computed are topics that the code does not spell out, by how it writes them.
 var computed = map[string]string{
 	"t.model.RequestTopic": "llm.v1.request.generate.*", // the active model's, checked for this prefix
+	"r.RequestTopic":       "llm.v1.request.generate.*", // the same, handed on by the agent loop
+	"r.StreamTopic":        "llm.v1.stream.*",
 }
 
 // readers are functions that read the setting their first argument names.

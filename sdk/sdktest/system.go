@@ -61,6 +61,20 @@ func (h *Host) Key(key string) string {
 	return string(h.kv[h.space()+key])
 }
 
+// Keys returns the keys of the caller's principal that start with prefix, sorted.
+func (h *Host) Keys(prefix string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for k := range h.kv {
+		if key, ok := strings.CutPrefix(k, h.space()); ok && strings.HasPrefix(key, prefix) {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // space starts the keys of the caller's principal.
 func (h *Host) space() string {
 	if h.Caller.Principal == "" {

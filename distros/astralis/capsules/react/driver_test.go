@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 	"github.com/unicity-astrid/astrid-go/sdk/sdktest"
 )
 
@@ -15,6 +16,51 @@ type driver struct {
 	*sdktest.Host
 	t     *testing.T
 	model *abi.ProviderDescription
+	woken []abi.Message
+}
+
+// wake delivers what the loop sent to itself, in the session that it names.
+func (d *driver) wake() {
+	d.t.Helper()
+	all := d.woken
+	d.woken = nil
+	for _, m := range all {
+		var w abi.TurnWake
+		raw, err := ipc.Unwrap(m.Payload)
+		if err == nil {
+			err = json.Unmarshal(raw, &w)
+		}
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		caller := d.Caller
+		d.Caller.SessionID = w.SessionID
+		d.call("handle_wake", w)
+		d.Caller = caller
+	}
+}
+
+// restart forgets everything that is not stored.
+func (d *driver) restart() {
+	clear(sessions)
+	clear(abandoned)
+	looked, engine = false, unknown
+	d.Forget()
+	caller := d.Caller
+	d.Caller = abi.Caller{}
+	d.call("handle_capsules_loaded", struct{}{})
+	d.Caller = caller
+}
+
+func (d *driver) steer(text string) {
+	d.t.Helper()
+	d.call("handle_user_prompt", abi.UserInput{Text: text, SessionID: d.Caller.SessionID, Context: json.RawMessage(`{"steer":true,"turn_id":"s"}`)})
+}
+
+func (d *driver) compacted(id string, r abi.CompactResponse) {
+	d.t.Helper()
+	r.CorrelationID = id
+	d.call("handle_compacted", r)
 }
 
 func drive(t *testing.T) *driver {
@@ -26,8 +72,17 @@ func drive(t *testing.T) *driver {
 		}
 		return d.model
 	})
+	looked, engine = false, absent
+	clear(scale)
+	d.OnPublish(abi.TopicTurnWake, func(m abi.Message) { d.woken = append(d.woken, m) })
 	t.Cleanup(func() {
-		d.tick(time.Hour) // what was cancelled has had its time
+		for range 3 { // what was cancelled has had its time, what waited has begun
+			d.tick(time.Hour)
+			d.wake()
+		}
+		if keys := d.Keys(recordPrefix); len(keys) != 0 {
+			t.Errorf("records are left over: %v", keys)
+		}
 		if len(sessions) != 0 || len(abandoned) != 0 {
 			t.Errorf("state is left over: sessions %v, abandoned calls %v", sessions, abandoned)
 		}
@@ -77,7 +132,7 @@ var history = []abi.ChatMessage{abi.TextMessage(abi.RoleUser, "hi")}
 
 func (d *driver) stored(id string) {
 	d.t.Helper()
-	d.call("handle_session_messages", sessionMessages{CorrelationID: id, Messages: history})
+	d.call("handle_session_messages", abi.SessionMessages{CorrelationID: id, Messages: history})
 }
 
 func (d *driver) assembled(id string) {
@@ -132,7 +187,19 @@ func (d *driver) reach(p phase) *turn {
 	t := d.turn()
 	steps := []func(){
 		func() { d.stored(t.awaits) },
-		func() { d.assembled(t.awaits) },
+		func() { // both ways from here
+			if p == compacting {
+				d.model.ContextWindow, engine = 20, present
+				t.messages = append(t.messages, abi.TextMessage(abi.RoleUser, strings.Repeat("long ", 50)))
+				t.model = *d.model
+			}
+			d.assembled(t.awaits)
+		},
+		func() {
+			if t.phase == compacting {
+				d.compacted(t.awaits, abi.CompactResponse{})
+			}
+		},
 		func() { d.says("let me see", "c1=look") },
 		func() { d.result("c1", "seen") },
 	}

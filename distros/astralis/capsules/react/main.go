@@ -2,14 +2,17 @@
 // publishes one request and goes on when the answer arrives as a message, so that one
 // instance serves any number of sessions.
 //
-//	idle → storing → assembling → streaming ⇄ tools → saving → idle
+//	idle → storing → assembling → streaming → tools → saving → streaming … → saving → idle
+//	                          ↘ compacting ↗           (before any request that would be too long)
 //
 // A turn is known to the client (agent.v1.turn.started) once the person's message is
-// stored, and its answer is published once that is stored.
+// stored, and its answer is published once that is stored. What is needed to go on after a restart
+// is kept in a record: see record.go.
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/kv"
 )
 
 var (
@@ -26,7 +30,15 @@ var (
 	_ = sdk.On("handle_prompt_response", handlePromptResponse)
 	_ = sdk.On("handle_llm_stream", handleStream)
 	_ = sdk.On("handle_tool_result", handleToolResult)
-	_ = sdk.On("handle_watchdog_tick", func(*sdk.Context, any) error { return endOverdue() })
+	_ = sdk.On("handle_compacted", handleCompacted)
+	_ = sdk.On("handle_wake", handleWake)
+	_ = sdk.On("handle_capsules_loaded", func(ctx *sdk.Context, _ any) error {
+		engine = unknown // other capsules, maybe another one
+		return wakeUnfinished(ctx)
+	})
+	_ = sdk.On("handle_watchdog_tick", func(ctx *sdk.Context, _ any) error {
+		return errors.Join(wakeUnfinished(ctx), endOverdue())
+	})
 	_ = sdk.On("handle_session_clear", handleSessionClear)
 )
 
@@ -45,11 +57,22 @@ func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
 		return s.cancel(c.TurnID)
 	}
 	t := newTurn(s, c.TurnID, in.Text)
+	if c.Limits != nil {
+		t.limits = *c.Limits
+	}
 	switch {
 	case strings.TrimSpace(in.Text) == "":
 		return t.fail("limit", "the prompt is empty")
-	case s.turn == nil:
-		return s.begin(t)
+	case s.turn == nil && len(s.queue) == 0:
+		// A turn that a restart has interrupted goes first; this may come before its wake-up.
+		r, ok, err := kv.GetJSON[record](s.recordKey())
+		if err == nil && ok && r.SchemaVersion == schemaVersion {
+			s.queue = append(s.queue, t)
+			return s.resume(r)
+		}
+		return errors.Join(err, s.begin(t))
+	case s.turn != nil && (c.Steer || c.TurnID == ""):
+		return s.turn.steer(in.Text)
 	case len(s.queue) >= maxQueued:
 		return t.fail("limit", "too many prompts are waiting in this session ("+strconv.Itoa(maxQueued)+")")
 	}

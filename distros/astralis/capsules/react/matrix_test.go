@@ -37,7 +37,7 @@ func TestEveryEventInEveryPhase(t *testing.T) {
 			map[phase]outcome{storing: {"turn.started prompt_builder.v1.assemble", assembling}, saving: {generate, streaming}}},
 		{"stored of another", func(d *driver, _ *turn) { d.stored("other") }, nil},
 		{"storing failed", func(d *driver, t *turn) {
-			d.call("handle_session_messages", sessionMessages{CorrelationID: t.awaits, Error: "disk full"})
+			d.call("handle_session_messages", abi.SessionMessages{CorrelationID: t.awaits, Error: "disk full"})
 		}, map[phase]outcome{storing: {ended, gone}, saving: {ended, gone}}},
 		{"assembled", func(d *driver, t *turn) { d.assembled(t.awaits) }, map[phase]outcome{assembling: {generate, streaming}}},
 		{"assembled of an old turn", func(d *driver, _ *turn) { d.assembled("old") }, nil},
@@ -66,13 +66,29 @@ func TestEveryEventInEveryPhase(t *testing.T) {
 		{"result of an unknown call", func(d *driver, _ *turn) { d.result("other", "seen") }, nil},
 		{"second prompt", func(d *driver, _ *turn) { d.prompt("t2", "and this") }, nil},
 		{"empty prompt", func(d *driver, _ *turn) { d.prompt("t2", " \n") }, map[phase]outcome{
-			storing: {ended, storing}, assembling: {ended, assembling}, streaming: {ended, streaming}, tools: {ended, tools}, saving: {ended, saving}}},
+			storing: {ended, storing}, assembling: {ended, assembling}, compacting: {ended, compacting}, streaming: {ended, streaming}, tools: {ended, tools}, saving: {ended, saving}}},
 		{"cancel another turn", func(d *driver, _ *turn) { d.cancel("other") }, nil},
-		{"cancel", func(d *driver, _ *turn) { d.cancel("") }, cancelled(everywhere(outcome{ended, gone}), outcome{"tool.v1.request.cancel " + ended, gone})},
-		{"cancel this turn", func(d *driver, t *turn) { d.cancel(t.id) }, cancelled(everywhere(outcome{ended, gone}), outcome{"tool.v1.request.cancel " + ended, gone})},
+		{"cancel", func(d *driver, _ *turn) { d.cancel("") }, cancelled(everywhere(outcome{ended, gone}), ended)},
+		{"cancel this turn", func(d *driver, t *turn) { d.cancel(t.id) }, cancelled(everywhere(outcome{ended, gone}), ended)},
 		{"tick", func(d *driver, _ *turn) { d.tick(29 * time.Second) }, nil},
 		{"tick after a minute", func(d *driver, _ *turn) { d.tick(time.Minute) }, map[phase]outcome{storing: {ended, gone}, assembling: {ended, gone}, saving: {ended, gone}}},
-		{"tick after an hour", func(d *driver, _ *turn) { d.tick(time.Hour) }, cancelled(everywhere(outcome{ended, gone}), outcome{"tool.v1.request.cancel " + ended, gone})},
+		{"tick after an hour", func(d *driver, _ *turn) { d.tick(time.Hour) }, with(cancelled(everywhere(outcome{ended, gone}), ended), compacting, outcome{"turn.wake", compacting})},
+		{"wake", func(d *driver, t *turn) { d.call("handle_wake", abi.TurnWake{SessionID: "session", TurnID: t.id}) }, nil},
+		{"wake after an hour", func(d *driver, t *turn) {
+			d.Now = d.Now.Add(time.Hour)
+			d.call("handle_wake", abi.TurnWake{SessionID: "session", TurnID: t.id})
+		}, map[phase]outcome{compacting: {generate, streaming}}},
+		{"compacted", func(d *driver, t *turn) {
+			d.compacted(t.awaits, abi.CompactResponse{Compacted: true, Messages: history, Kept: 1, Strategy: "truncate"})
+		}, map[phase]outcome{compacting: {"session.v1.request.set_context turn.compacted " + generate, streaming}}},
+		{"compaction failed", func(d *driver, t *turn) { d.compacted(t.awaits, abi.CompactResponse{Error: "no"}) },
+			map[phase]outcome{compacting: {generate, streaming}}},
+		{"compacted to what does not fit", func(d *driver, t *turn) {
+			d.compacted(t.awaits, abi.CompactResponse{Compacted: true, Messages: history, Kept: 9})
+		}, map[phase]outcome{compacting: {generate, streaming}}},
+		{"compacted of an old turn", func(d *driver, _ *turn) { d.compacted("old", abi.CompactResponse{}) }, nil},
+		{"steer", func(d *driver, _ *turn) { d.steer("by the way") }, everywhere(outcome{"turn.steered", gone - 1})},
+		{"capsules loaded", func(d *driver, _ *turn) { d.call("handle_capsules_loaded", struct{}{}) }, nil},
 		{"clear", func(d *driver, _ *turn) {
 			d.call("handle_session_clear", map[string]string{"session_id": "session"})
 		}, everywhere(outcome{"session.v1.request.clear", gone - 1})},
@@ -110,9 +126,18 @@ func TestEveryEventInEveryPhase(t *testing.T) {
 	}
 }
 
-// cancelled says that a turn ended in its tools phase cancels them.
-func cancelled[O any](m map[phase]O, inTools O) map[phase]O {
-	m[tools] = inTools
+// cancelled says that a turn that is given up ends what it has others do, and keeps what it has done.
+func cancelled[O ~struct {
+	topics string
+	phase  phase
+}](m map[phase]O, ended string) map[phase]O {
+	m[streaming] = O{"llm.v1.request.cancel " + ended, 99}
+	m[tools] = O{"tool.v1.request.cancel session.v1.append " + ended, 99}
+	return m
+}
+
+func with[O any](m map[phase]O, p phase, o O) map[phase]O {
+	m[p] = o
 	return m
 }
 

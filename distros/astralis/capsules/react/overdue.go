@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 )
 
 // callName names a call across all sessions.
@@ -57,14 +60,30 @@ func forgetAbandoned() {
 
 func toolTimeout() int { return setting("tool_timeout_secs", 330) }
 
-// endOverdue ends the turns whose phase has taken too long.
+// outside is true while what runs belongs to no session: what is published then carries none, so
+// nothing that a turn does can be started.
+var outside bool
+
+// endOverdue ends the turns whose phase, or which themselves, have taken too long.
 func endOverdue() error {
 	forgetAbandoned()
+	outside = true
+	defer func() { outside = false }()
 	var errs []error
 	for _, s := range sessions {
 		t := s.turn
+		if t == nil { // its wake-up was lost
+			errs = append(errs, s.next())
+			continue
+		}
+		if l := t.exceeded(); l != nil && l.reason == abi.StopTime {
+			errs = append(errs, t.end(l.reason, &abi.TurnError{Kind: "limit", Message: l.text}, l.text))
+			continue
+		}
 		limit := 30
 		switch t.phase {
+		case compacting:
+			limit = compactTimeout
 		case streaming:
 			limit = setting("streaming_timeout_secs", 120)
 		case tools:
@@ -73,12 +92,9 @@ func endOverdue() error {
 		if now()-t.since < int64(limit)*1000 {
 			continue
 		}
-		// What waits behind it cannot be begun from here: the tick belongs to no session,
-		// and so would every call of that turn.
-		waiting := s.queue
-		s.queue = nil
-		for _, q := range waiting {
-			errs = append(errs, q.fail("timeout", "the turn before this one timed out: send it again"))
+		if t.phase == compacting { // then it must do as it is
+			errs = append(errs, ipc.Publish(abi.TopicTurnWake, abi.TurnWake{SessionID: s.id, TurnID: t.id}))
+			continue
 		}
 		text := fmt.Sprintf("Request timed out (%s phase exceeded %ds limit)", phaseNames[t.phase], limit)
 		errs = append(errs, t.fail("timeout", text))

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -18,14 +19,8 @@ const defaultPrompt = "You are Astrid, a secure coding assistant.\n\n" +
 	"What you write goes to a copy that the user reviews and commits. " +
 	"Use the tools to look things up rather than to guess, and say plainly when something failed or was denied."
 
-type sessionMessages struct {
-	CorrelationID string            `json:"correlation_id"`
-	Messages      []abi.ChatMessage `json:"messages"`
-	Error         string            `json:"error"`
-}
-
 // handleSessionMessages goes on when something was stored.
-func handleSessionMessages(ctx *sdk.Context, r sessionMessages) error {
+func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
 	t := turnOf(ctx, func(t *turn) bool { return t.waits(r.CorrelationID, storing, saving) })
 	if t == nil {
 		return nil // another capsule's request, or a turn that is over
@@ -33,19 +28,32 @@ func handleSessionMessages(ctx *sdk.Context, r sessionMessages) error {
 	if r.Error != "" {
 		return t.fail("internal", "the session could not be stored: "+r.Error)
 	}
-	t.messages = r.Messages
+	t.messages, t.head, t.start = r.Messages, r.Head, r.Start
+	if t.resumes > 0 && t.finishedBefore(r) {
+		return t.end(t.stop, nil, t.final)
+	}
 	switch {
 	case t.phase == storing:
-		if err := ipc.Publish(abi.TopicTurnStarted, abi.TurnStarted{SessionID: t.s.id, TurnID: t.id}); err != nil {
+		if err := t.announce(); err != nil {
 			return t.or(err)
 		}
 		return t.or(t.assemble())
-	case t.stop == abi.StopIterations:
-		return t.end(t.stop, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
-	case t.stop != "":
+	case t.stop == abi.StopEndTurn:
 		return t.end(t.stop, nil, t.final)
+	case t.stop != "":
+		return t.end(t.stop, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
+	case t.resumes > 0 && t.system == "": // a round was stored, and nothing is known of the prompt
+		return t.or(t.assemble())
 	}
-	return t.or(t.generate())
+	return t.or(t.proceed())
+}
+
+// announce says that the turn has begun, or goes on.
+func (t *turn) announce() error {
+	if t.resumes > 0 {
+		return ipc.Publish(abi.TopicTurnResumed, abi.TurnResumed{SessionID: t.s.id, TurnID: t.id, Text: t.text})
+	}
+	return ipc.Publish(abi.TopicTurnStarted, abi.TurnStarted{SessionID: t.s.id, TurnID: t.id})
 }
 
 // assemble asks for the system prompt and the tools.
@@ -58,7 +66,7 @@ func (t *turn) assemble() error {
 		return t.fail("provider", "no model is selected: install a provider with `astrid init`, or choose one with /models")
 	}
 	t.model = *model
-	identity, err := identityPrompt(t.s.id)
+	identity, err := identityPrompt(t.s.id, t.s.workspace)
 	if err != nil {
 		return err
 	}
@@ -86,13 +94,13 @@ func activeModel() (*abi.ProviderDescription, error) {
 // identityPrompt asks whichever capsule gives the agent an identity. The hook returns
 // when all of them have run, so that what they publish is there by then and an absent
 // one costs no wait.
-func identityPrompt(session string) (string, error) {
+func identityPrompt(session, workspace string) (string, error) {
 	sub, err := ipc.Subscribe(abi.TopicSparkReady)
 	if err != nil {
 		return "", err
 	}
 	defer sub.Close()
-	if _, err := hooks.Trigger(abi.TopicSparkBuild, map[string]string{"workspace_root": "", "session_id": session}); err != nil {
+	if _, err := hooks.Trigger(abi.TopicSparkBuild, map[string]string{"workspace_root": workspace, "session_id": session}); err != nil {
 		return "", fmt.Errorf("identity: %w", err)
 	}
 	batch, err := sub.Poll()
@@ -117,7 +125,6 @@ type promptResponse struct {
 	RequestID         string                  `json:"request_id"`
 	SessionID         string                  `json:"session_id"`
 	Tools             []abi.LlmToolDefinition `json:"tools"`
-	Messages          []abi.ChatMessage       `json:"messages"`
 	Error             string                  `json:"error"`
 }
 
@@ -135,38 +142,65 @@ func handlePromptResponse(ctx *sdk.Context, r promptResponse) error {
 	if r.Error != "" {
 		return t.fail("internal", "the prompt could not be built: "+r.Error)
 	}
-	t.system, t.tools = r.SystemPrompt, r.Tools
-	if len(r.Messages) > 0 {
-		t.messages = r.Messages
-	}
-	if r.UserContextPrefix != "" {
-		prefixLastUser(t.messages, r.UserContextPrefix)
-	}
-	return t.or(t.generate())
+	t.system, t.tools, t.prefix = r.SystemPrompt, r.Tools, r.UserContextPrefix
+	return t.or(t.proceed())
 }
 
-// prefixLastUser puts text before the last thing the person said, in this copy only.
-func prefixLastUser(ms []abi.ChatMessage, text string) {
+// proceed makes the next request, after what must come before it.
+func (t *turn) proceed() error {
+	switch {
+	case len(t.steered) > 0:
+		t.enter(saving, newID())
+		return t.append(t.takeSteered()...)
+	case t.tooLong():
+		return t.compact()
+	}
+	return t.generate()
+}
+
+// prefixed are the messages with text before the turn's prompt, in this copy only.
+func prefixed(ms []abi.ChatMessage, prefix, prompt string) []abi.ChatMessage {
+	if prefix == "" {
+		return ms
+	}
+	at := -1
 	for i := len(ms) - 1; i >= 0; i-- {
 		c := &ms[i].Content
-		if ms[i].Role == abi.RoleUser && c.Calls == nil && c.Parts == nil && c.Result == nil {
-			c.Text = text + "\n" + c.Text
-			return
+		if ms[i].Role != abi.RoleUser || c.Calls != nil || c.Result != nil {
+			continue
+		}
+		if c.Text == prompt {
+			at = i
+			break
+		}
+		if at < 0 {
+			at = i // the prompt may have been summarized away: then the last thing the person said
 		}
 	}
+	if at < 0 {
+		return ms
+	}
+	ms = slices.Clone(ms)
+	c := &ms[at].Content
+	if c.Parts != nil {
+		c.Parts = append([]abi.ContentPart{{Type: "text", Text: prefix}}, c.Parts...)
+	} else {
+		c.Text = prefix + "\n" + c.Text
+	}
+	return ms
 }
 
 // generate asks the model.
 func (t *turn) generate() error {
 	t.said.Reset()
-	t.calls, t.round = nil, abi.Usage{}
+	t.calls, t.round, t.answered, t.squeezed = nil, abi.Usage{}, false, false
 	t.enter(streaming, newID())
 	defs := t.tools
 	if defs == nil {
 		defs = []abi.LlmToolDefinition{}
 	}
 	return ipc.PublishTagged(t.model.RequestTopic, abi.LlmRequest{
-		RequestID: t.awaits, Model: env.Get("model"), Messages: t.messages, Tools: defs, System: t.system,
+		RequestID: t.awaits, Model: env.Get("model"), Messages: prefixed(t.messages, t.prefix, t.text), Tools: defs, System: t.system,
 	})
 }
 

@@ -146,7 +146,7 @@ func TestRefusedEnd(t *testing.T) {
 		return nil, nil
 	})
 	d.cancel("t1")
-	if got := strings.Join(seen, " "); got != "tool.v1.request.cancel agent.v1.turn.completed agent.v1.response session.v1.request.get_messages" {
+	if got := strings.Join(seen, " "); got != "tool.v1.request.cancel session.v1.append agent.v1.turn.completed agent.v1.response session.v1.request.get_messages" {
 		t.Errorf("published %s", got)
 	}
 	if d.turn().id != "t2" {

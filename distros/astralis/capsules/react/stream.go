@@ -30,10 +30,14 @@ func handleStream(ctx *sdk.Context, m abi.LlmStreamEvent) error {
 	case e.Usage != nil:
 		t.usage.InputTokens += e.Usage.InputTokens - t.round.InputTokens
 		t.usage.OutputTokens += e.Usage.OutputTokens - t.round.OutputTokens
+		t.usage.CostUSD += e.Usage.CostUSD - t.round.CostUSD
 		t.round = *e.Usage // providers repeat it: only the last one of a round counts
 	case e.Error != nil:
+		t.answered = true
 		return t.fail("provider", *e.Error)
 	case e.Done:
+		t.answered = true
+		t.learn()
 		return t.or(t.done())
 	}
 	return nil
@@ -49,17 +53,25 @@ func (t *turn) call(id string) *call {
 	return nil
 }
 
-// done goes on with the tools the model wants, or ends the turn with what it said.
+// done goes on with the tools the model wants, takes in what was said meanwhile, or ends the
+// turn with the answer.
 func (t *turn) done() error {
-	if len(t.calls) > 0 {
+	said := t.said.String()
+	if l := t.exceeded(); l != nil && (len(t.calls) > 0 || len(t.steered) > 0) {
+		return t.stopAt(l, said)
+	}
+	switch {
+	case len(t.calls) > 0:
 		return t.runTools()
-	}
-	t.final, t.stop = t.said.String(), abi.StopEndTurn
-	if t.final == "" {
+	case said == "":
 		return t.fail("provider", "the model gave an empty answer")
+	case len(t.steered) > 0:
+		t.enter(saving, newID())
+		return t.append(append([]abi.ChatMessage{abi.TextMessage(abi.RoleAssistant, said)}, t.takeSteered()...)...)
 	}
+	t.final, t.stop = said, abi.StopEndTurn
 	t.enter(saving, newID())
-	return t.append(abi.TextMessage(abi.RoleAssistant, t.final))
+	return t.append(abi.TextMessage(abi.RoleAssistant, said))
 }
 
 // runTools sends all calls of the round at once.
@@ -75,6 +87,10 @@ func (t *turn) runTools() error {
 		c.began = now()
 	}
 	t.toolCalls += len(t.calls)
+	// From here on there are effects: a restart must not ask the model for them again.
+	if err := t.keep(); err != nil {
+		return err
+	}
 	for _, c := range t.calls {
 		if err := ipc.Publish(abi.TopicToolStarted, abi.ToolStarted{SessionID: t.s.id, TurnID: t.id, ToolCall: c.ToolCall}); err != nil {
 			return err
@@ -107,17 +123,21 @@ func handleToolResult(ctx *sdk.Context, r abi.ToolExecuteResult) error {
 	if err != nil {
 		return t.or(err)
 	}
-	for _, c := range t.calls {
-		if c.result == nil {
-			return nil
-		}
+	if len(t.open()) == 0 {
+		return t.or(t.nextRound())
 	}
-	return t.or(t.nextRound())
+	if now()-c.began >= worthKeeping {
+		return t.or(t.keep())
+	}
+	return nil
 }
 
-// nextRound stores the calls with their results; the answer to that starts the next request.
-func (t *turn) nextRound() error {
-	t.iterations++
+// worthKeeping is how long a tool must have run, in ms, for its result to be kept at once: others may run on
+// for long, and what was quick can be done again.
+const worthKeeping = 1000
+
+// roundMessages are the round's text, calls and results. Calls without a result get one.
+func (t *turn) roundMessages(missing string) []abi.ChatMessage {
 	var round []abi.ChatMessage
 	if text := t.said.String(); text != "" {
 		round = append(round, abi.TextMessage(abi.RoleAssistant, text))
@@ -128,14 +148,25 @@ func (t *turn) nextRound() error {
 	}
 	round = append(round, asked)
 	for _, c := range t.calls {
-		round = append(round, abi.ChatMessage{Role: abi.RoleTool, Content: abi.Content{Result: c.result}})
+		r := c.result
+		if r == nil {
+			r = &abi.ToolCallResult{CallID: c.ID, Content: missing, IsError: true}
+		}
+		round = append(round, abi.ChatMessage{Role: abi.RoleTool, Content: abi.Content{Result: r}})
 	}
-	if limit := setting("max_iterations", 25); t.iterations >= limit {
-		t.final = fmt.Sprintf("Stopped: ReAct loop exceeded maximum of %d iterations.", limit)
-		// The round has had its effects, so the model must know of it when it is asked again.
-		t.stop = abi.StopIterations
-		round = append(round, abi.TextMessage(abi.RoleAssistant, t.final))
-	}
+	return round
+}
+
+// nextRound stores the calls with their results, and what was said meanwhile; the answer to that
+// starts the next request.
+func (t *turn) nextRound() error {
+	t.iterations++
 	t.enter(saving, newID())
-	return t.append(round...)
+	round := t.roundMessages("")
+	if l := t.exceeded(); l != nil {
+		// The round has had its effects, so the model must know of it when it is asked again.
+		t.final, t.stop = l.text, l.reason
+		return t.append(append(round, abi.TextMessage(abi.RoleAssistant, t.final))...)
+	}
+	return t.append(append(round, t.takeSteered()...)...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -19,23 +20,24 @@ type phase uint8
 const (
 	storing    phase = iota // the person's message to be stored
 	assembling              // the prompt to be built
+	compacting              // a conversation that is too long to be shortened
 	streaming               // the model
 	tools                   // the tools of a round
 	saving                  // the round, or the answer, to be stored
 )
 
-var phaseNames = [...]string{"Storing", "AwaitingPromptBuild", "Streaming", "AwaitingTools", "Saving"}
+var phaseNames = [...]string{"Storing", "AwaitingPromptBuild", "Compacting", "Streaming", "AwaitingTools", "Saving"}
 
 // session is the state of one session: at most one turn runs, others wait.
 type session struct {
 	id        string
 	principal string
+	workspace string // directory it works in
 	turn      *turn
 	queue     []*turn
 }
 
-// sessions holds the sessions that have a turn. What must outlive the instance is in the
-// session capsule; a turn that was running when an instance died is over.
+// sessions holds the sessions that have a turn, running or waiting.
 var sessions = map[string]*session{}
 
 // sessionOf finds the session of a message: the one the kernel stamped on it, else the
@@ -50,8 +52,9 @@ func sessionOf(ctx *sdk.Context, named string) *session {
 	}
 	s := &session{id: id, principal: ctx.Principal()}
 	if known := sessions[s.key()]; known != nil {
-		return known
+		s = known
 	}
+	s.workspace = ctx.Caller().Workspace
 	return s
 }
 
@@ -77,28 +80,37 @@ func (s *session) key() string { return s.principal + "\x00" + s.id }
 
 // turn is one prompt on its way to its answer.
 type turn struct {
-	s     *session
-	id    string
-	text  string // the prompt
-	phase phase
-	since int64 // of the phase or of the last sign of life, ms
-	began int64
+	s      *session
+	id     string
+	text   string // the prompt
+	phase  phase
+	since  int64 // of the phase or of the last sign of life, ms
+	began  int64
+	limits abi.TurnLimits
 
 	awaits   string // correlation or request id of the answer the phase waits for
 	system   string
 	tools    []abi.LlmToolDefinition
 	model    abi.ProviderDescription
-	messages []abi.ChatMessage // history as last read
+	prefix   string            // goes before the prompt in each request
+	messages []abi.ChatMessage // what the model is to see, as last read
+	start    int               // number of the first message after those that stand for older ones
+	head     int               // how many of messages stand for older ones
+	steered  []string          // messages that the next request takes in
+	squeezed bool              // compaction was tried since the model last spoke
 
-	said  strings.Builder // text of this round
-	calls []*call
-	usage abi.Usage // of all rounds
-	round abi.Usage // of this round, as last reported
-	final string    // the answer, while it is being stored
-	stop  string    // why the turn ends with it
-	over  bool
+	said     strings.Builder // text of this round
+	calls    []*call
+	usage    abi.Usage // of all rounds
+	round    abi.Usage // of this round, as last reported
+	final    string    // the answer, while it is being stored
+	stop     string    // why the turn ends with it
+	over     bool
+	answered bool // the provider has ended its answer
 
 	iterations, toolCalls int
+	resumes               int // restarts it has survived
+	appends               int // numbers the names of its appends
 }
 
 // call is one tool call of a round.
@@ -134,16 +146,30 @@ func (t *turn) enter(p phase, awaits string) {
 func (s *session) begin(t *turn) error {
 	s.turn = t
 	sessions[s.key()] = s
+	t.began = now()
 	t.enter(storing, newID())
-	return t.or(t.append(abi.TextMessage(abi.RoleUser, t.text)))
+	err := t.append(abi.TextMessage(abi.RoleUser, t.text))
+	if err == nil {
+		err = t.keep() // while the message is being stored
+	}
+	return t.or(err)
 }
 
-// append asks the session capsule to store messages and to answer with the history.
+// append asks the session capsule to store messages and to answer with what the model is to see.
 func (t *turn) append(m ...abi.ChatMessage) error {
-	return ipc.Publish(abi.TopicSessionGet, map[string]any{
-		"session_id": t.s.id, "correlation_id": t.awaits, "append_before_read": m,
+	t.appends++
+	return t.ask(m, false)
+}
+
+func (t *turn) ask(m []abi.ChatMessage, repeated bool) error {
+	return ipc.Publish(abi.TopicSessionGet, abi.SessionMessagesRequest{
+		SessionID: t.s.id, CorrelationID: t.awaits, AppendBeforeRead: m, Context: true,
+		AppendID: t.appendID(), Repeated: repeated,
 	})
 }
+
+// appendID names the turn's last append.
+func (t *turn) appendID() string { return t.id + "/" + strconv.Itoa(t.appends) }
 
 // or ends the turn when a step could not be started.
 func (t *turn) or(err error) error {
@@ -174,26 +200,33 @@ func (t *turn) end(reason string, e *abi.TurnError, text string) error {
 		return nil
 	}
 	t.over = true
-	cancelled := t.cancelTools()
+	stopped := errors.Join(t.cancelTools(), t.cancelRequest(), t.keepHalf())
 	t.abandon()
 	completed := ipc.Publish(abi.TopicTurnCompleted, abi.TurnCompleted{
 		SessionID: t.s.id, TurnID: t.id, StopReason: reason, Error: e, Model: t.model.ID,
-		Usage: t.usage, ToolCalls: t.toolCalls, Iterations: t.iterations, DurationMs: now() - t.began,
+		Usage: t.usage, ToolCalls: t.toolCalls, Iterations: t.iterations, DurationMs: now() - t.began, Unread: t.steered,
 	})
 	answered := ipc.PublishTagged(abi.TopicAgentResponse, abi.AgentResponse{Text: text, IsFinal: true, SessionID: t.s.id, TurnID: t.id})
-	err := errors.Join(cancelled, completed, answered)
-	s := t.s
-	if s.turn != t {
+	err := errors.Join(stopped, completed, answered)
+	if t.s.turn != t {
 		return err // it was never begun
 	}
-	s.turn = nil
-	if len(s.queue) > 0 {
-		next := s.queue[0]
-		s.queue = s.queue[1:]
-		return errors.Join(err, s.begin(next))
+	t.s.turn = nil
+	return errors.Join(err, t.forget(), t.s.next())
+}
+
+// next begins the session's next turn. What runs outside of the session asks itself to.
+func (s *session) next() error {
+	switch {
+	case len(s.queue) == 0:
+		delete(sessions, s.key())
+		return nil
+	case outside:
+		return ipc.Publish(abi.TopicTurnWake, abi.TurnWake{SessionID: s.id})
 	}
-	delete(sessions, s.key())
-	return err
+	t := s.queue[0]
+	s.queue = s.queue[1:]
+	return s.begin(t)
 }
 
 // cancel ends the running turn, or takes the named one out of the queue.
@@ -209,6 +242,30 @@ func (s *session) cancel(id string) error {
 		return nil
 	}
 	return t.end(abi.StopCancelled, nil, "")
+}
+
+// cancelRequest tells the provider that nobody listens any more.
+func (t *turn) cancelRequest() error {
+	if t.phase != streaming || t.answered {
+		return nil
+	}
+	return ipc.Publish(abi.TopicGenerateCancel, abi.LlmCancel{RequestID: t.awaits})
+}
+
+// keepHalf stores what a turn that is given up has done since its last append: what the model
+// said, and calls that have had their effects. The model must know when it is asked again.
+func (t *turn) keepHalf() error {
+	said := t.said.String()
+	if t.phase != streaming && t.phase != tools || t.phase == streaming && said == "" || t.s.turn != t {
+		return nil
+	}
+	var half []abi.ChatMessage
+	if t.phase == tools {
+		half = t.roundMessages("the turn ended before this tool had answered")
+	} else {
+		half = append(half, abi.TextMessage(abi.RoleAssistant, said+"\n[interrupted]"))
+	}
+	return ipc.Publish(abi.TopicSessionAppend, map[string]any{"session_id": t.s.id, "messages": half})
 }
 
 // cancelTools ends what the running tools have started.

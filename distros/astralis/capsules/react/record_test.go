@@ -1,0 +1,137 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+)
+
+// A turn goes on after a restart, from wherever it was, without doing again what has an effect.
+func TestResume(t *testing.T) {
+	for p := storing; p <= saving; p++ {
+		t.Run(phaseNames[p], func(t *testing.T) {
+			d := drive(t)
+			d.reach(p)
+			d.restart()
+			if len(d.Published(abi.TopicTurnWake)) != 1 {
+				t.Fatalf("published %s", d.topics())
+			}
+			d.wake()
+			turn := d.turn()
+			r := last[abi.SessionMessagesRequest](d, abi.TopicSessionGet)
+			want, id := "user:hi", "t1/1"
+			if p >= tools {
+				want, id = "assistant:let me see | calls | result:the daemon was restarted while this tool ran: it may or may not have had its effect", "t1/2"
+			}
+			if got := said(r.AppendBeforeRead); got != want || r.AppendID != id || !r.Repeated {
+				t.Fatalf("repeated %q as %q (%v)", got, r.AppendID, r.Repeated)
+			}
+			d.call("handle_session_messages", abi.SessionMessages{CorrelationID: turn.awaits, Messages: history, LastAppendID: id})
+			if e := last[abi.TurnResumed](d, abi.TopicTurnResumed); e.TurnID != "t1" || e.Text != "hi" {
+				t.Errorf("%+v", e)
+			}
+			if len(d.Published(abi.TopicTurnStarted)) != 0 {
+				t.Error("it was announced as new")
+			}
+			d.assembled(turn.awaits)
+			if turn.phase == compacting {
+				d.compacted(turn.awaits, abi.CompactResponse{})
+			}
+			d.says("done")
+			d.stored(turn.awaits)
+			if e := d.completed(); e.TurnID != "t1" || e.StopReason != abi.StopEndTurn || d.answer() != "done" {
+				t.Errorf("%+v", e)
+			}
+			if len(d.Published(abi.TopicToolRequest)) != 0 {
+				t.Error("a tool ran again")
+			}
+		})
+	}
+}
+
+// The answer was stored and nobody told: it is told, and the model not asked again.
+func TestResumeAfterTheAnswer(t *testing.T) {
+	d := drive(t)
+	d.reach(streaming)
+	d.says("the answer")
+	d.restart()
+	d.wake()
+	d.call("handle_session_messages", abi.SessionMessages{CorrelationID: d.turn().awaits, LastAppendID: "t1/2",
+		Messages: append(history, abi.TextMessage(abi.RoleAssistant, "the answer"))})
+	if d.answer() != "the answer" || len(sessions) != 0 {
+		t.Errorf("%q, %d sessions", d.answer(), len(sessions))
+	}
+}
+
+// Results of tools that took long are kept as they come.
+func TestResumeKeepsResults(t *testing.T) {
+	d := drive(t)
+	d.reach(streaming)
+	d.says("", "c1=look", "c2=look", "c3=look")
+	d.result("c1", "quick")
+	d.Now = d.Now.Add(time.Minute)
+	d.result("c2", "slow")
+	d.restart()
+	d.wake()
+	if got := said(last[abi.SessionMessagesRequest](d, abi.TopicSessionGet).AppendBeforeRead); !strings.HasPrefix(got, "calls | result:quick | result:slow | result:the daemon was restarted") {
+		t.Error(got)
+	}
+	d.cancel("")
+}
+
+// A prompt that comes before the wake-up waits behind the turn.
+func TestPromptBeforeWake(t *testing.T) {
+	d := drive(t)
+	d.reach(streaming)
+	d.restart()
+	d.prompt("t2", "next")
+	if d.turn().id != "t1" {
+		t.Fatalf("turn %s runs", d.turn().id)
+	}
+	d.Forget()
+	d.wake()
+	if d.topics() != "" {
+		t.Errorf("published %s", d.topics())
+	}
+	d.cancel("t1")
+	if d.turn().id != "t2" {
+		t.Errorf("turn %s runs", d.turn().id)
+	}
+	d.cancel("")
+}
+
+func TestResumeIsBounded(t *testing.T) {
+	d := drive(t)
+	d.reach(streaming)
+	for range maxResumes {
+		d.restart()
+		d.wake()
+		if len(sessions) != 1 {
+			t.Fatal("it does not go on")
+		}
+	}
+	d.restart()
+	d.wake()
+	if e := d.completed(); e.Error == nil || len(sessions) != 0 {
+		t.Errorf("%+v", e)
+	}
+	d.reach(streaming)
+	d.Now = d.Now.Add(25 * time.Hour)
+	d.restart()
+	d.wake()
+	if e := d.completed(); e.Error == nil || !strings.Contains(e.Error.Message, "too long") || len(sessions) != 0 {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestDamagedRecord(t *testing.T) {
+	d := drive(t)
+	d.SetKey(recordPrefix+"x", "{")
+	d.SetKey(recordPrefix+"y", `{"schema_version":1}`)
+	d.restart()
+	if len(d.Published("*.*.*.*")) != 0 || len(d.Keys(recordPrefix)) != 0 {
+		t.Errorf("%s, %v", d.topics(), d.Keys(recordPrefix))
+	}
+}
