@@ -104,7 +104,7 @@ func consent(settings capsule.Settings, manifests []*capsule.Manifest) error {
 		if err != nil {
 			return err
 		}
-		resources, err := capsule.ConsentResources(m, env, principalHome)
+		resources, err := capsule.ConsentResources(m, env, settings.Home)
 		if err != nil {
 			return err
 		}
