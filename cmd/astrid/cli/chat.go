@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,32 +11,50 @@ import (
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/tui"
 )
 
+// chatOptions are the flags of astrid chat.
+type chatOptions struct {
+	session string
+	theme   string
+	ascii   bool
+	quiet   bool
+}
+
 func newChat(sys System) *cobra.Command {
-	var session string
+	o := &chatOptions{}
 	cmd := &cobra.Command{
 		Use:   "chat",
 		Short: "Talk to the agent on a screen of its own",
 		Long: `Talk to the agent. Without --session a new session begins; its id is printed at the end.
 
-/help lists keys and commands. A daemon is started if none runs.`,
+/help lists keys and commands. A daemon is started if none runs. Commands of your own are
+files NAME.md in etc/commands of the home, or in .astrid/commands of a project: /NAME sends
+the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 		Example: `  astrid chat
-  astrid chat --session refactoring`,
+  astrid chat --session refactoring
+  astrid chat --theme contrast`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), sys, session) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), sys, o) },
 	}
-	cmd.Flags().StringVarP(&session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
+	f := cmd.Flags()
+	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
+	f.StringVar(&o.theme, "theme", "auto", "`THEME`: "+strings.Join(tui.ThemeNames, ", "))
+	f.BoolVar(&o.ascii, "ascii", false, "draw with ASCII characters only")
+	f.BoolVar(&o.quiet, "quiet", false, "no bell and no desktop messages")
 	return cmd
 }
 
 // runChat shows a session until the person leaves.
-func runChat(ctx context.Context, sys System, name string) error {
+func runChat(ctx context.Context, sys System, o *chatOptions) error {
+	if o.theme != "" && !slices.Contains(tui.ThemeNames, o.theme) {
+		return fail(ExitUsage, "--theme: %q is none of %s", o.theme, strings.Join(tui.ThemeNames, ", "))
+	}
 	if !sys.IsTerminal(sys.Stdin) || !sys.IsTerminal(sys.Stdout) {
 		return fail(ExitUsage, "chat needs a terminal: use astrid -p \"…\" in scripts and pipes")
 	}
 	if term, ok := sys.Getenv("TERM"); !ok || term == "" || term == "dumb" {
 		return fail(ExitUsage, "chat needs a terminal that can move the cursor (TERM is %q): use astrid -p \"…\"", term)
 	}
-	id, err := sessionID(name)
+	id, err := sessionID(o.session)
 	if err != nil {
 		return err
 	}
@@ -50,13 +69,14 @@ func runChat(ctx context.Context, sys System, name string) error {
 	if err := firstRun(ctx, sys, h); err != nil {
 		return err
 	}
-	shown := name
-	if id == name {
+	shown := o.session
+	if id == shown {
 		shown = "" // an id is no name
 	}
 	last, err := tui.Run(ctx, tui.Options{
 		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown,
 		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
+		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet,
 	})
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ Standard output carries the answer and nothing else.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.promptSet = cmd.Flags().Changed("prompt")
 			if startsChat(cmd, sys) {
-				return runChat(cmd.Context(), sys, o.session)
+				return runChat(cmd.Context(), sys, &chatOptions{session: o.session})
 			}
 			return runHeadless(cmd.Context(), o)
 		},

@@ -31,7 +31,8 @@ func init() {
 		{"model", "[ID]", "choose the model", (*Model).chooseModel},
 		{"mode", "[MODE]", "what needs no question", (*Model).chooseMode},
 		{"new", "", "begin a new session", (*Model).newSession},
-		{"copy", "", "copy the last answer to the clipboard", (*Model).copyAnswer},
+		{"copy", "[code]", "copy the last answer, or its last piece of code", (*Model).copyAnswer},
+		{"theme", "NAME", "auto, dark, light, contrast or mono", (*Model).setTheme},
 		{"quit", "", "leave; the session stays", func(*Model, string) tea.Cmd { return tea.Quit }},
 	}
 }
@@ -47,6 +48,11 @@ func (m *Model) command(line string) tea.Cmd {
 				return nil
 			}
 			return b.run(m, arg)
+		}
+	}
+	for _, c := range m.custom {
+		if c.Name == name {
+			return m.ask(c.expand(arg), false)
 		}
 	}
 	for _, c := range m.commands {
@@ -69,11 +75,17 @@ func (m *Model) showHelp(string) tea.Cmd {
 	}
 	b.WriteString(`
 Enter            send; while the agent works, the prompt waits its turn
+Ctrl+S           send into the running turn, at its next step
 Ctrl+J           a new line; also Shift+Enter, or a backslash before Enter
-Up, Down         earlier prompts
+Up, Down         earlier prompts of this directory; Up takes back one that waits
+Ctrl+R           search them
+@                a file of the workspace
+!                a command, run by the agent's tool behind the gate
+Ctrl+G           write in $VISUAL or $EDITOR
+Ctrl+_, Ctrl+Y   undo; put back what Ctrl+K, Ctrl+U, Ctrl+W took
 Esc              cancel the turn
 PgUp, PgDn       scroll; Home and End when nothing is typed; the mouse wheel
-Ctrl+O           fold or unfold tool output and reasoning
+Ctrl+O, Ctrl+T   fold tool output and reasoning; hide the plan
 Ctrl+L           draw the screen again
 Ctrl+C twice     quit; also Ctrl+D when nothing is typed
 Shift+drag       select text with the mouse`)
@@ -115,7 +127,7 @@ func (m *Model) modelSet(msg modelSetMsg) {
 		m.problem(printable(msg.problem))
 		return
 	}
-	m.modelID = oneLine(msg.id)
+	m.modelID, m.context = oneLine(msg.id), msg.context
 	m.notice("the model is now " + m.modelID)
 }
 
@@ -130,109 +142,47 @@ func (m *Model) newSession(string) tea.Cmd {
 	return nil
 }
 
-func (m *Model) copyAnswer(string) tea.Cmd {
-	if m.answer == "" {
-		m.problem("there is no answer to copy")
+func (m *Model) copyAnswer(what string) tea.Cmd {
+	text := m.answer
+	switch {
+	case what == "code":
+		text = lastCode(m.answer)
+	case what != "":
+		m.problem("/copy takes nothing, or: code")
 		return nil
 	}
-	m.say("copied the last answer", hintShort)
-	return tea.SetClipboard(m.answer)
-}
-
-// entry is a line of the completion.
-type entry struct{ name, usage, what string }
-
-// entries lists all commands: built in, then of capsules.
-func (m *Model) entries() []entry {
-	var out []entry
-	for _, b := range builtins {
-		out = append(out, entry{"/" + b.name, strings.TrimSpace("/" + b.name + " " + b.args), b.what})
-	}
-	for _, c := range m.commands {
-		name := "/" + oneLine(strings.TrimPrefix(c.Name, "/"))
-		if slices.ContainsFunc(out, func(e entry) bool { return e.name == name }) {
-			continue
-		}
-		out = append(out, entry{name, name, oneLine(c.Description) + " (" + oneLine(c.Capsule) + ")"})
-	}
-	return out
-}
-
-// palette completes a command while its name is being typed.
-type palette struct {
-	matches []entry
-	chosen  int
-	closed  bool // by Esc, until the text changes
-	text    string
-}
-
-const maxPalette = 6
-
-func (p *palette) open() bool { return len(p.matches) > 0 && !p.closed }
-
-func (p *palette) close() { *p = palette{} }
-
-// update finds what the text could become.
-func (p *palette) update(m *Model) {
-	text := m.input.text
-	if text != p.text {
-		*p = palette{text: text}
-	}
-	p.matches = nil
-	if !strings.HasPrefix(text, "/") || strings.ContainsAny(text, " \n") {
-		return
-	}
-	for _, e := range m.entries() {
-		if !strings.HasPrefix(e.name, text) {
-			continue
-		}
-		if e.name == text && p.chosen == 0 { // typed in full: it is what Enter means
-			p.chosen = len(p.matches)
-		}
-		p.matches = append(p.matches, e)
-	}
-	p.chosen = min(p.chosen, max(0, len(p.matches)-1))
-}
-
-// key takes a key while the palette is open.
-func (p *palette) key(m *Model, name string) bool {
-	if !p.open() {
-		return false
-	}
-	switch name {
-	case "up":
-		p.chosen = (p.chosen + len(p.matches) - 1) % len(p.matches)
-	case "down":
-		p.chosen = (p.chosen + 1) % len(p.matches)
-	case "tab":
-		m.input.set(p.matches[p.chosen].name + " ")
-		p.update(m)
-	case "esc":
-		p.closed = true
-	case "enter":
-		m.input.set(p.matches[p.chosen].name)
-		return false // and it is submitted
-	default:
-		return false
-	}
-	return true
-}
-
-// lines draws the palette for a screen of that height.
-func (p *palette) lines(m *Model) []string {
-	if !p.open() {
+	if text == "" {
+		m.problem("there is nothing to copy")
 		return nil
 	}
-	n := min(len(p.matches), maxPalette, max(1, min(m.height/3, m.height-5)))
-	from := max(0, min(p.chosen-n+1, len(p.matches)-n))
-	var out []string
-	for i := from; i < from+n; i++ {
-		e := p.matches[i]
-		line := cut(fmt.Sprintf(" %-14s %s", e.usage, e.what), m.width, m.theme.ellipsis)
-		if i == p.chosen {
-			line = m.theme.selected.Render(pad(line, m.width))
+	m.say("copied "+byteCount(int64(len(text))), hintShort)
+	return tea.SetClipboard(text)
+}
+
+// lastCode is the last fenced piece of code in an answer.
+func lastCode(text string) string {
+	var code, cur []string
+	fence := ""
+	for _, l := range strings.Split(text, "\n") {
+		mark := fenceMark(strings.TrimLeft(l, " "))
+		switch {
+		case fence == "" && mark != "":
+			fence, cur = mark, []string{}
+		case fence != "" && strings.HasPrefix(mark, fence):
+			fence, code = "", cur
+		case fence != "":
+			cur = append(cur, l)
 		}
-		out = append(out, line)
 	}
-	return out
+	return strings.Join(code, "\n")
+}
+
+func (m *Model) setTheme(name string) tea.Cmd {
+	if !slices.Contains(ThemeNames, name) {
+		m.problem("/theme takes one of " + strings.Join(ThemeNames, ", "))
+		return nil
+	}
+	m.Theme = name
+	m.theme.choose(name)
+	return nil
 }

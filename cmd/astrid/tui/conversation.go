@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +22,26 @@ type conversation struct {
 	done    string          // the turn that ended last
 	answer  string          // the last whole answer, printable
 	usage   abi.Usage       // of this session since it was opened
+	tokens  uint64          // what a model sees of it, estimated
+	plan    []step
+}
+
+// bytesPerToken is how much text a token is, roughly.
+const bytesPerToken = 4
+
+// compacted takes note that the model sees less than the screen shows.
+func (c *conversation) compacted(t abi.TurnCompacted) {
+	if n := t.TokensBefore - t.TokensAfter; t.TokensBefore > t.TokensAfter && n <= c.tokens {
+		c.tokens -= n
+	}
+	c.notice(fmt.Sprintf("the model now sees a summary instead of %d older messages; nothing is lost here", t.MessagesRemoved))
 }
 
 // prompt is what the person said and has not been begun.
 type prompt struct {
 	turn, text string
 	sent       bool // the daemon has it
+	steer      bool // it is meant for the running turn
 }
 
 func newConversation() conversation { return conversation{timeline: newTimeline()} }
@@ -33,8 +49,8 @@ func newConversation() conversation { return conversation{timeline: newTimeline(
 func (c *conversation) busy() bool { return c.turn != "" || len(c.prompts) > 0 }
 
 // enqueue shows a prompt below everything else until its turn begins.
-func (c *conversation) enqueue(turn, text string) {
-	c.prompts = append(c.prompts, prompt{turn: turn, text: text})
+func (c *conversation) enqueue(turn, text string, steer bool) {
+	c.prompts = append(c.prompts, prompt{turn: turn, text: text, steer: steer && c.turn != ""})
 	c.showQueue()
 	c.end()
 }
@@ -45,6 +61,9 @@ func (c *conversation) showQueue() {
 		k := kindQueued
 		if i == 0 && c.turn == "" {
 			k = kindUser // about to begin: no need to call it queued
+		}
+		if p.steer {
+			k = kindSteer
 		}
 		c.queued = append(c.queued, newItem(k, printable(p.text)))
 	}
@@ -86,6 +105,31 @@ func (c *conversation) join(turn string, now time.Time) {
 	}
 }
 
+// steered shows a message that the running turn has taken in.
+func (c *conversation) steered(s abi.TurnSteered, now time.Time) {
+	c.join(s.TurnID, now)
+	for _, p := range c.prompts {
+		if p.steer && p.text == s.Text {
+			c.unqueue(p.turn)
+			break
+		}
+	}
+	c.settle()
+	c.add(newItem(kindUser, printable(s.Text)))
+	c.newRound()
+}
+
+// unread gives back what was meant for a turn that no model has seen it in.
+func (c *conversation) unread() (texts []string) {
+	for _, p := range slices.Clone(c.prompts) {
+		if p.steer {
+			c.unqueue(p.turn)
+			texts = append(texts, p.text)
+		}
+	}
+	return texts
+}
+
 func (c *conversation) newRound() {
 	c.said.Reset()
 	c.text, c.thought = nil, nil
@@ -113,6 +157,7 @@ func (c *conversation) delta(d abi.TextDelta, now time.Time) {
 		return // of a turn that is over
 	}
 	text := printable(d.Text)
+	c.tokens += uint64(len(text)+bytesPerToken-1) / bytesPerToken
 	c.said.WriteString(text)
 	c.appendText(text)
 	c.touched()
@@ -167,6 +212,10 @@ func (c *conversation) toolStarted(s abi.ToolStarted, now time.Time) {
 	if s.TurnID != c.turn || c.card(s.ID) != nil {
 		return
 	}
+	if p := planOf(s.Arguments); p != nil {
+		c.plan = p
+	}
+	c.tokens += uint64(len(s.Arguments) / bytesPerToken)
 	c.settle()
 	c.add(&item{kind: kindTool, tool: newCard(s.ToolCall, now)})
 	c.newRound()
@@ -189,6 +238,7 @@ func (c *conversation) toolCompleted(d abi.ToolCompleted, now time.Time) {
 		return
 	}
 	it.tool.finish(d.Content, d.IsError)
+	c.tokens += uint64(len(d.Content) / bytesPerToken)
 	it.tool.took, it.tool.known = time.Duration(d.DurationMs)*time.Millisecond, true
 	it.changed()
 	c.touched()
@@ -204,6 +254,9 @@ func (c *conversation) finish(d abi.TurnCompleted) {
 	c.stopCards()
 	c.usage.InputTokens += d.Usage.InputTokens
 	c.usage.OutputTokens += d.Usage.OutputTokens
+	if d.Iterations == 1 { // one request: it is exactly what the model saw and said
+		c.tokens = d.Usage.InputTokens + d.Usage.OutputTokens
+	}
 	c.turn, c.done = "", d.TurnID
 	c.showQueue()
 	switch {
@@ -282,7 +335,8 @@ func (c *conversation) addAnswer(text string) {
 
 // load shows a session's history.
 func (c *conversation) load(messages []abi.ChatMessage) {
-	c.items = nil
+	c.items, c.plan = nil, nil
+	c.tokens = abi.EstimateAll(messages)
 	cards := make(map[string]*item)
 	for _, m := range messages {
 		switch content := m.Content; {
@@ -294,6 +348,9 @@ func (c *conversation) load(messages []abi.ChatMessage) {
 			for _, call := range content.Calls {
 				it := &item{kind: kindTool, tool: newCard(call, time.Time{})}
 				cards[call.ID] = it
+				if p := planOf(call.Arguments); p != nil {
+					c.plan = p
+				}
 				c.items = append(c.items, it)
 			}
 		default:

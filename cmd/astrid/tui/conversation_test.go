@@ -147,7 +147,7 @@ func FuzzHostileText(f *testing.F) {
 	for _, s := range []string{"\x1b[2J", "&#27;[2J", "&#x1b;]8;;x", "[a](http://x\x07y)", "`&#27;`", "\u009b2J", "![x](\x1b)", "<a href='&#27;'>", "| a |\n|-|\n| &#27; |", sampleAnswer, "&#155;31m", "[\x1b[31m](x)"} {
 		f.Add(s)
 	}
-	th := newTheme(false, true)
+	th := newTheme(false, "dark")
 	f.Fuzz(func(t *testing.T, s string) {
 		lines, ok := th.markdown(printable(s), 60)
 		if !ok {

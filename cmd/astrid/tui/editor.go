@@ -16,10 +16,55 @@ type editor struct {
 	cursor int // byte offset
 	width  int // cells of a row
 	column int // that Up and Down try to keep; -1 is unset
+	killed string
+	undo   []version
 
 	cache     []span
 	cacheText string
 	cacheSize int
+}
+
+// version is a text to go back to.
+type version struct {
+	text   string
+	cursor int
+}
+
+// maxUndo is how many versions are kept.
+const maxUndo = 100
+
+// save keeps the text as it is, before it changes. Letters typed in a row are one change.
+func (e *editor) save(letter bool) {
+	if n := len(e.undo); letter && n > 0 && len(e.text)-len(e.undo[n-1].text) < 20 && len(e.text) > len(e.undo[n-1].text) && !strings.HasSuffix(e.text, " ") {
+		return
+	}
+	e.undo = append(e.undo, version{e.text, e.cursor})
+	if len(e.undo) > maxUndo {
+		e.undo = e.undo[1:]
+	}
+}
+
+func (e *editor) back() {
+	if n := len(e.undo); n > 0 {
+		e.text, e.cursor = e.undo[n-1].text, e.undo[n-1].cursor
+		e.undo = e.undo[:n-1]
+	}
+}
+
+// replace puts s in the place of text[from:to].
+func (e *editor) replace(from, to int, s string) {
+	e.save(false)
+	e.text = e.text[:from] + e.text[to:]
+	e.cursor = from
+	e.insert(s)
+}
+
+// kill takes text[from:to] out and keeps it for Ctrl+Y.
+func (e *editor) kill(from, to int) {
+	if from < to {
+		e.killed = e.text[from:to]
+	}
+	e.remove(from, to)
 }
 
 // span is one row on the screen: text[start:end].
@@ -175,6 +220,7 @@ func (e *editor) wordAfter() int {
 
 // remove takes text[from:to] out.
 func (e *editor) remove(from, to int) {
+	e.save(false)
 	e.text = e.text[:from] + e.text[to:]
 	e.cursor = from
 }
@@ -206,17 +252,23 @@ func (e *editor) key(k tea.KeyPressMsg) bool {
 	case "delete", "ctrl+d":
 		e.remove(e.cursor, e.after())
 	case "ctrl+w", "alt+backspace", "ctrl+backspace":
-		e.remove(e.wordBefore(), e.cursor)
+		e.kill(e.wordBefore(), e.cursor)
 	case "alt+d", "ctrl+delete":
-		e.remove(e.cursor, e.wordAfter())
+		e.kill(e.cursor, e.wordAfter())
 	case "ctrl+u":
-		e.remove(e.lineStart(), e.cursor)
+		e.kill(e.lineStart(), e.cursor)
 	case "ctrl+k":
-		e.remove(e.cursor, e.lineEnd())
+		e.kill(e.cursor, e.lineEnd())
+	case "ctrl+y":
+		e.save(false)
+		e.insert(e.killed)
+	case "ctrl+_", "ctrl+-", "ctrl+/":
+		e.back()
 	default:
 		if k.Text == "" {
 			return false
 		}
+		e.save(true)
 		e.insert(k.Text)
 	}
 	e.column = column

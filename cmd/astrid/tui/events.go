@@ -37,8 +37,15 @@ type (
 	modeMsg      abi.ModeInfo
 	budgetMsg    abi.BudgetTotal // of this session
 	providersMsg []abi.ProviderDescription
-	modelMsg     struct{ id string } // the active model; "" is none
-	modelSetMsg  struct{ id, problem string }
+	// modelMsg is the active model; an empty id is none.
+	modelMsg struct {
+		id      string
+		context uint64 // tokens it can take; 0 is unknown
+	}
+	modelSetMsg struct {
+		id, problem string
+		context     uint64
+	}
 	// answeredMsg: the daemon has taken the decision about a request.
 	answeredMsg struct{ id string }
 )
@@ -100,6 +107,12 @@ func decode(m abi.Message) tea.Msg {
 		return as[abi.ToolCompleted](m.Topic, payload)
 	case abi.TopicTurnCompleted:
 		return as[abi.TurnCompleted](m.Topic, payload)
+	case abi.TopicTurnSteered:
+		return as[abi.TurnSteered](m.Topic, payload)
+	case abi.TopicTurnResumed:
+		return as[abi.TurnResumed](m.Topic, payload)
+	case abi.TopicTurnCompacted:
+		return as[abi.TurnCompacted](m.Topic, payload)
 	case abi.TopicAgentResponse:
 		return as[abi.AgentResponse](m.Topic, payload)
 	case abi.TopicApproval:
@@ -124,7 +137,7 @@ func decodeRegistry(topic string, payload json.RawMessage) tea.Msg {
 			if p == nil {
 				return modelMsg{}
 			}
-			return modelMsg{id: p.ID}
+			return modelMsg{id: p.ID, context: p.ContextWindow}
 		default:
 			return p
 		}
@@ -149,7 +162,7 @@ func decodeRegistry(topic string, payload json.RawMessage) tea.Msg {
 			if p.Active == nil {
 				return modelSetMsg{problem: p.Error}
 			}
-			return modelSetMsg{id: p.Active.ID}
+			return modelSetMsg{id: p.Active.ID, context: p.Active.ContextWindow}
 		}
 	}
 	return nil

@@ -16,8 +16,14 @@ type calls []string
 
 func (c *calls) add(format string, args ...any) { *c = append(*c, fmt.Sprintf(format, args...)) }
 
-func (c *calls) Prompt(turn, text string) { c.add("prompt %s %q", turn, text) }
-func (c *calls) Cancel(turn string)       { c.add("cancel %s", turn) }
+func (c *calls) Prompt(turn, text string, steer bool) {
+	if steer {
+		c.add("steer %s %q", turn, text)
+		return
+	}
+	c.add("prompt %s %q", turn, text)
+}
+func (c *calls) Cancel(turn string) { c.add("cancel %s", turn) }
 func (c *calls) Answer(id, session, decision, feedback string) {
 	c.add("answer %s %s %s %q", id, session, decision, feedback)
 }
@@ -38,6 +44,7 @@ type bench struct {
 	clock time.Time
 	saved []string
 	quit  bool
+	raw   []string // what was written to the terminal beside the screen
 }
 
 const testSession = "7a4b9666-0000-4000-8000-000000000000"
@@ -67,6 +74,7 @@ func (b *bench) put(msgs ...tea.Msg) {
 	b.t.Helper()
 	for _, m := range msgs {
 		b.run(b.Model.update(m))
+		b.run(b.Model.drain())
 	}
 }
 
@@ -82,7 +90,9 @@ func (b *bench) run(cmd tea.Cmd) {
 		}
 	case tea.QuitMsg:
 		b.quit = true
-	case historyMsg:
+	case tea.RawMsg:
+		b.raw = append(b.raw, fmt.Sprint(m.Msg))
+	case historyMsg, filesMsg, editedMsg:
 		b.put(m)
 	}
 }
@@ -112,6 +122,8 @@ var special = map[string]tea.KeyPressMsg{
 	"alt+d": {Code: 'd', Mod: tea.ModAlt}, "alt+b": {Code: 'b', Mod: tea.ModAlt}, "alt+f": {Code: 'f', Mod: tea.ModAlt},
 	"ctrl+home": {Code: tea.KeyHome, Mod: tea.ModCtrl}, "ctrl+end": {Code: tea.KeyEnd, Mod: tea.ModCtrl},
 	"shift+up": {Code: tea.KeyUp, Mod: tea.ModShift}, "shift+down": {Code: tea.KeyDown, Mod: tea.ModShift},
+	"ctrl+r": {Code: 'r', Mod: tea.ModCtrl}, "ctrl+s": {Code: 's', Mod: tea.ModCtrl}, "ctrl+g": {Code: 'g', Mod: tea.ModCtrl}, "ctrl+t": {Code: 't', Mod: tea.ModCtrl},
+	"ctrl+y": {Code: 'y', Mod: tea.ModCtrl}, "ctrl+_": {Code: '_', Mod: tea.ModCtrl},
 	"alt+enter": {Code: tea.KeyEnter, Mod: tea.ModAlt},
 }
 

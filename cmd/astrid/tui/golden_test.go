@@ -3,6 +3,9 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"image/color"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +81,33 @@ var states = map[string]func(b *bench){
 		b.keys("pgup")
 		b.put(delta("t1", "new text"))
 	},
+	"plan": func(b *bench) {
+		b.connect()
+		b.keys("refactor", "enter")
+		b.put(branchMsg("main"), modelMsg{id: "gpt", context: 128000}, budgetMsg{SpentUSD: 0.031, MaxUSD: 5})
+		b.put(started("t1"), toolStart("t1", "p", "update_plan", `{"plan":[{"step":"read the code","status":"completed"},{"step":"write the change","status":"in_progress"},{"step":"run the tests","status":"pending"}]}`), toolEnd("t1", "p", "ok", false))
+		b.put(delta("t1", strings.Repeat("Working on it. ", 3000)))
+	},
+	"files": func(b *bench) {
+		b.connect()
+		b.ListFiles = func() fileList { return fileList{"cmd/", "cmd/main.go", "docs/manual.md", "README.md"} }
+		b.keys("explain @ma")
+	},
+	"search": func(b *bench) {
+		b.connect()
+		b.put(historyMsg{entries: []string{"list the files", "read README.md", "list what changed"}})
+		b.keys("ctrl+r", "list")
+	},
+	"steering": func(b *bench) {
+		b.connect()
+		b.keys("go", "enter")
+		b.put(started("t1"))
+		b.keys("mind the tests", "ctrl+s", "and then this", "enter")
+	},
+	"pasted": func(b *bench) {
+		b.connect()
+		b.put(tea.PasteMsg{Content: strings.Repeat("a line of a log\n", 400)})
+	},
 	"palette":   func(b *bench) { b.connect(); b.keys("/", "down") },
 	"help":      func(b *bench) { b.connect(); b.keys("/help", "enter") },
 	"multiline": func(b *bench) { b.connect(); b.keys("first", "ctrl+j", "second\\", "enter", "third") },
@@ -109,7 +139,7 @@ var states = map[string]func(b *bench){
 func (b *bench) connect(history ...abi.ChatMessage) {
 	b.put(connectedMsg{session: testSession, pid: 1, history: history})
 	b.put(modeMsg{Mode: "safe", Source: "default"})
-	b.put(modelMsg{"offline"})
+	b.put(modelMsg{id: "offline"})
 	b.put(commandsMsg{{Name: "registry", Description: "of the registry", Capsule: "registry"}, {Name: "deploy", Description: "Ship it", Capsule: "shipper"}})
 }
 
@@ -156,7 +186,7 @@ func TestFrameInColour(t *testing.T) {
 
 func TestFrameInASCII(t *testing.T) {
 	b := newBench(t, 80, 24)
-	b.theme = newTheme(true, true)
+	b.theme = newTheme(true, "")
 	b.put(connectedMsg{session: testSession, pid: 1, history: []abi.ChatMessage{abi.TextMessage(abi.RoleUser, "日本"), abi.TextMessage(abi.RoleAssistant, sampleAnswer)}})
 	for _, r := range b.frame() {
 		if r > 0x7e {
@@ -198,5 +228,32 @@ func TestFramesFit(t *testing.T) {
 				t.Run(fmt.Sprintf("%s-%dx%d", name, w, h), func(t *testing.T) { checkFrame(t, b) })
 			}
 		}
+	}
+}
+
+// Themes differ in their styles and in nothing else.
+func TestThemes(t *testing.T) {
+	plain := ""
+	seen := make(map[string]string)
+	for _, name := range ThemeNames {
+		b := newBench(t, 80, 24)
+		states["tools"](b)
+		b.keys("/theme "+name, "enter")
+		f := b.frame()
+		if plain == "" {
+			plain = f
+		}
+		if f != plain {
+			t.Errorf("%s:\n%s", name, f)
+		}
+		seen[b.View().Content] += " " + name
+	}
+	if len(seen) != 4 { // auto is dark as long as the terminal says nothing
+		t.Errorf("%d looks: %q", len(seen), slices.Collect(maps.Values(seen)))
+	}
+	b := newBench(t, 80, 24)
+	b.put(tea.BackgroundColorMsg{Color: color.White})
+	if b.theme.dark {
+		t.Error("a light background is not followed")
 	}
 }

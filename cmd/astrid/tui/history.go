@@ -66,9 +66,43 @@ func (h *lineHistory) down() (string, bool) {
 	return h.entries[h.at], true
 }
 
-// readHistory reads the file: one prompt a line, as a JSON string. A line that is none is
-// taken as it is. A file that is not there is empty.
-func readHistory(path string) ([]string, error) {
+// search lists the prompts with a text in them, the newest first, each once.
+func (h *lineHistory) search(text string) []entry {
+	low := strings.ToLower(strings.TrimSpace(text))
+	seen := make(map[string]bool)
+	var out []entry
+	for i := len(h.entries) - 1; i >= 0 && len(out) < maxMatches; i-- {
+		e := h.entries[i]
+		if !seen[e] && strings.Contains(strings.ToLower(e), low) {
+			seen[e] = true
+			out = append(out, entry{name: e, usage: e})
+		}
+	}
+	return out
+}
+
+// record is a line of the history file.
+type record struct {
+	Text string `json:"text"`
+	Dir  string `json:"dir"` // where it was typed
+}
+
+// parseRecord reads a line. One that is a JSON string or plain text was typed anywhere.
+func parseRecord(line string) record {
+	var r record
+	if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &r) == nil && r.Text != "" {
+		return r
+	}
+	r = record{}
+	if json.Unmarshal([]byte(line), &r.Text) != nil {
+		r.Text = line
+	}
+	return r
+}
+
+// readHistory reads the prompts that were typed in a directory, and those of which nobody
+// knows where. A file that is not there is empty.
+func readHistory(path, dir string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -76,31 +110,26 @@ func readHistory(path string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("input history: %w", err)
 	}
+	var all []record
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimRight(line, "\n"); line != "" {
+			all = append(all, parseRecord(line))
+		}
+	}
+	var problem error
+	if len(all) > 2*maxHistory {
+		problem = rewriteHistory(path, all[len(all)-maxHistory:])
+	}
 	var out []string
-	lines := strings.Split(string(b), "\n")
-	for _, line := range lines {
-		if line == "" {
-			continue
+	for _, r := range all[max(0, len(all)-maxHistory):] {
+		if r.Dir == "" || r.Dir == dir {
+			out = append(out, r.Text)
 		}
-		var s string
-		if json.Unmarshal([]byte(line), &s) != nil {
-			s = line
-		}
-		out = append(out, s)
 	}
-	if len(out) > maxHistory {
-		cut := out[len(out)-maxHistory:]
-		if len(out) > 2*maxHistory {
-			if err := rewriteHistory(path, cut); err != nil {
-				return cut, err
-			}
-		}
-		return cut, nil
-	}
-	return out, nil
+	return out, problem
 }
 
-func rewriteHistory(path string, entries []string) error {
+func rewriteHistory(path string, entries []record) error {
 	var b strings.Builder
 	w := bufio.NewWriter(&b)
 	for _, e := range entries {
@@ -114,15 +143,15 @@ func rewriteHistory(path string, entries []string) error {
 	return home.WriteFileAtomic(path, []byte(b.String()), 0o600)
 }
 
-func writeEntry(w *bufio.Writer, s string) error {
+func writeEntry(w *bufio.Writer, r record) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(s)
+	return enc.Encode(r)
 }
 
 // appendHistory adds one prompt to the file, which only its owner may read. One write is
 // one line, so that two screens do not mix theirs up.
-func appendHistory(path, s string) (err error) {
+func appendHistory(path, dir, s string) (err error) {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("input history: %w", err)
@@ -133,7 +162,7 @@ func appendHistory(path, s string) (err error) {
 	}
 	var b strings.Builder
 	w := bufio.NewWriter(&b)
-	if err := errors.Join(writeEntry(w, s), w.Flush()); err != nil {
+	if err := errors.Join(writeEntry(w, record{s, dir}), w.Flush()); err != nil {
 		return err
 	}
 	if _, err := f.WriteString(b.String()); err != nil {

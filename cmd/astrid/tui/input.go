@@ -22,6 +22,8 @@ type input struct {
 	limit       int // bytes
 	tall        int // most rows
 	top         int // first row shown
+	folds       []fold
+	pastes      int
 }
 
 func newInput(placeholder string, limit int) input {
@@ -76,22 +78,79 @@ func (in *input) lines(t *theme) (lines []string, x, y int) {
 
 // typed hands a key to the editor, unless the text is as long as it may be.
 func (in *input) typed(k tea.KeyPressMsg) bool {
+	if name := k.Keystroke(); name == "backspace" || name == "ctrl+h" {
+		if from, ok := in.foldBefore(); ok { // a folded paste goes as a whole
+			in.remove(from, in.cursor)
+			return true
+		}
+	}
 	return len(in.text)+len(k.Text) <= in.limit && in.key(k)
+}
+
+const (
+	// A paste of that many lines or bytes is folded into a word that stands for it.
+	foldLines = 6
+	foldBytes = 1000
+	// maxPasted is the longest text that is taken, folded or not, in bytes.
+	maxPasted = 1 << 20
+)
+
+// fold is a pasted text that a word in the input stands for.
+type fold struct{ word, text string }
+
+// paste puts text at the cursor; a long one folded.
+func (in *input) paste(s string) {
+	in.save(false)
+	lines := strings.Count(strings.TrimRight(s, "\n"), "\n") + 1
+	if lines < foldLines && len(s) < foldBytes {
+		in.insert(s)
+		return
+	}
+	in.pastes++
+	f := fold{fmt.Sprintf("[Pasted text #%d, %d lines]", in.pastes, lines), s}
+	in.folds = append(in.folds, f)
+	in.insert(f.word)
+}
+
+// foldBefore finds a folded paste that ends at the cursor.
+func (in *input) foldBefore() (from int, ok bool) {
+	for _, f := range in.folds {
+		if strings.HasSuffix(in.text[:in.cursor], f.word) {
+			return in.cursor - len(f.word), true
+		}
+	}
+	return 0, false
+}
+
+// whole is the text with everything that was pasted.
+func (in *input) whole() string {
+	text := in.text
+	for _, f := range in.folds {
+		text = strings.Replace(text, f.word, f.text, 1)
+	}
+	return text
+}
+
+// clear empties the input, and forgets what was pasted.
+func (in *input) clear() {
+	in.set("")
+	in.folds, in.undo = nil, nil
 }
 
 func (m *Model) paste(s string) {
 	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-	if m.dialog.open() {
+	switch {
+	case m.dialog.open():
 		m.dialog.paste(m, s)
-		return
+	case m.page != nil:
+		if m.page.filtering {
+			m.page.filter.insert(oneLine(cut(s, 200, "")))
+			m.page.refilter(m, m.page.filter.text)
+		}
+	case len(s)+len(m.input.whole()) > maxPasted:
+		m.say(fmt.Sprintf("the paste is too long (%s, the limit is %s): put it into a file and name that", byteCount(int64(len(s))), byteCount(maxPasted)), hintLong)
+	default:
+		m.input.paste(s)
+		m.picker.update(m)
 	}
-	if m.page != nil {
-		return // nothing there takes text of several lines
-	}
-	if len(s)+len(m.input.text) > maxInput {
-		m.say(fmt.Sprintf("the paste is too long (%d KiB, the limit is %d): put it into a file and name that", len(s)>>10, maxInput>>10), hintLong)
-		return
-	}
-	m.input.insert(s)
-	m.palette.update(m)
 }

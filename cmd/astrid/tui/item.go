@@ -21,6 +21,7 @@ const (
 	kindTool
 	kindNotice // this program speaks
 	kindError
+	kindSteer // what the person said for the running turn, not yet taken in
 )
 
 // item is one piece of the conversation. Its text is printable.
@@ -97,6 +98,8 @@ func (it *item) render(t *theme, width int, unfold bool, now time.Time, frame in
 		it.lines = styled(indent(wrap(it.text.String(), width-2), t.glyphs.user+" "), t.user)
 	case it.kind == kindQueued:
 		it.lines = styled(indent(wrap(it.text.String()+"  (queued)", width-2), t.glyphs.user+" "), t.muted)
+	case it.kind == kindSteer:
+		it.lines = styled(indent(wrap(it.text.String()+"  (with its next step)", width-2), t.glyphs.user+" "), t.accent)
 	case it.kind == kindError:
 		it.lines = styled(indent(wrap(it.text.String(), width-2), t.failed+" "), t.bad)
 	default:

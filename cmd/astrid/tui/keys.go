@@ -35,7 +35,7 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	if m.page != nil {
 		return m.page.key(m, k)
 	}
-	if m.scrollKey(name) || m.palette.key(m, name) {
+	if m.scrollKey(name) || m.picker.key(m, name) {
 		return nil
 	}
 	return m.editKey(k, name)
@@ -48,9 +48,9 @@ func (m *Model) interrupt() tea.Cmd {
 		return tea.Quit
 	}
 	m.armed = now
-	if !m.dialog.open() && !m.input.empty() {
-		m.input.set("")
-		m.palette.update(m)
+	if !m.dialog.open() && m.page == nil && !m.input.empty() {
+		m.input.clear()
+		m.picker.update(m)
 	}
 	text := "ctrl+c again quits"
 	if m.turn != "" {
@@ -87,6 +87,8 @@ func (m *Model) scrollKey(name string) bool {
 		}
 	case "ctrl+o":
 		m.unfold = !m.unfold
+	case "ctrl+t":
+		m.hidePlan = !m.hidePlan
 	default:
 		return false
 	}
@@ -126,13 +128,21 @@ func (m *Model) editKey(k tea.KeyPressMsg, name string) tea.Cmd {
 		}
 		return m.submit()
 	case "shift+enter", "alt+enter", "ctrl+j":
+		m.input.save(false)
 		m.input.insert("\n")
 		return nil
+	case "ctrl+s":
+		return m.steer()
+	case "ctrl+r":
+		m.history.draft = m.input.text
+		m.picker = picker{from: fromHistory, text: m.input.text}
+		m.picker.update(m)
+		return nil
+	case "ctrl+g":
+		return m.editOutside()
 	case "up":
 		if m.input.atTop() {
-			if s, ok := m.history.up(m.input.text); ok {
-				m.input.set(s)
-			}
+			m.earlier()
 			return nil
 		}
 	case "down":
@@ -144,7 +154,7 @@ func (m *Model) editKey(k tea.KeyPressMsg, name string) tea.Cmd {
 		}
 	}
 	m.input.typed(k)
-	m.palette.update(m)
+	m.picker.update(m)
 	return nil
 }
 
@@ -165,28 +175,81 @@ func (m *Model) cancelTurn() {
 	m.Port.Cancel(turn)
 }
 
+// earlier is Up in the first row: the prompt that waits last comes back to be changed, else
+// one from the history.
+func (m *Model) earlier() {
+	if n := len(m.prompts); n > 0 && m.input.empty() && m.turn != "" && m.conn == online {
+		p := m.prompts[n-1]
+		m.unqueue(p.turn)
+		m.Port.Cancel(p.turn)
+		m.input.set(p.text)
+		return
+	}
+	if s, ok := m.history.up(m.input.text); ok {
+		m.input.set(s)
+	}
+}
+
 // submit sends what was typed, or carries out a command.
 func (m *Model) submit() tea.Cmd {
-	text := strings.TrimSpace(m.input.text)
+	text := strings.TrimSpace(m.input.whole())
 	if text == "" {
 		return nil
 	}
-	m.input.set("")
-	m.palette.close()
-	var save tea.Cmd
-	if m.history.push(text) && m.SaveHistory != nil {
-		save = func() tea.Msg {
-			if err := m.SaveHistory(text); err != nil {
-				return historyMsg{err: err}
-			}
+	m.input.clear()
+	m.picker.close()
+	save := m.remember(text)
+	switch {
+	case strings.HasPrefix(text, "/") && !strings.Contains(text, "\n"):
+		return tea.Batch(save, m.command(text))
+	case strings.HasPrefix(text, "!") && len(text) > 1:
+		// The agent's tool runs it: through the same gate, recorded the same way.
+		text = "run " + strings.TrimSpace(text[1:])
+	}
+	return tea.Batch(save, m.ask(text, false))
+}
+
+// ask sends a prompt. steer has it taken into the running turn.
+func (m *Model) ask(text string, steer bool) tea.Cmd {
+	turn := m.NewID()
+	m.enqueue(turn, text, steer)
+	m.Port.Prompt(turn, text, steer)
+	return nil
+}
+
+// steer is Ctrl+S: what was typed, or else the prompt that waits next, goes to the agent
+// while it works instead of after that.
+func (m *Model) steer() tea.Cmd {
+	if m.turn == "" {
+		return m.submit()
+	}
+	text := strings.TrimSpace(m.input.whole())
+	if text == "" && len(m.prompts) > 0 && m.conn == online {
+		p := m.prompts[0]
+		if p.steer {
 			return nil
 		}
+		m.unqueue(p.turn)
+		m.Port.Cancel(p.turn)
+		return m.ask(p.text, true)
 	}
-	if strings.HasPrefix(text, "/") && !strings.Contains(text, "\n") {
-		return tea.Batch(save, m.command(text))
+	if text == "" || strings.HasPrefix(text, "/") {
+		return nil
 	}
-	turn := m.NewID()
-	m.enqueue(turn, text)
-	m.Port.Prompt(turn, text)
-	return save
+	m.input.clear()
+	m.picker.close()
+	return tea.Batch(m.remember(text), m.ask(text, true))
+}
+
+// remember keeps a prompt in the history.
+func (m *Model) remember(text string) tea.Cmd {
+	if !m.history.push(text) || m.SaveHistory == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		if err := m.SaveHistory(text); err != nil {
+			return historyMsg{err: err}
+		}
+		return nil
+	}
 }

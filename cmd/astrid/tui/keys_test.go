@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -37,9 +39,23 @@ func TestInputKeys(t *testing.T) {
 		{[]string{"/", "down", "down", "tab"}, "/approvals |"},
 		{[]string{"/", "up", "tab"}, "/deploy |"},
 		{[]string{"abc", "ctrl+c"}, "|"},
+		{[]string{"one two", "ctrl+w", "ctrl+_"}, "one two|"},
+		{[]string{"one two", "ctrl+w", "ctrl+y", "ctrl+y"}, "one twotwo|"},
+		{[]string{"abc", "ctrl+_", "ctrl+_"}, "|"},
+		{[]string{"see @ma", "tab"}, "see @cmd/main.go |"},
+		{[]string{"see @ma", "down", "enter", "x"}, "see @docs/manual.md x|"},
+		{[]string{"@", "esc", "x"}, "@x|"},
+		{[]string{"a@ma", "tab"}, "a@ma|"}, // an address is no mention
+		{[]string{"ctrl+r", "deploy", "enter"}, "deploy to staging|"},
+		{[]string{"ctrl+r", "de", "up", "enter"}, "describe it|"},
+		{[]string{"draft", "ctrl+r", "esc"}, "draft|"},
+		{[]string{"ctrl+r", "nothing like it", "enter"}, "nothing like it|"},
+		{[]string{"/ploy", "tab"}, "/deploy |"}, // also from the middle
 		{[]string{"ab", "left", "ctrl+d"}, "a|"},
 	} {
 		b := newOnline(t, 80, 24)
+		b.put(historyMsg{entries: []string{"describe it", "deploy to staging"}})
+		b.ListFiles = func() fileList { return fileList{"cmd/", "cmd/main.go", "docs/manual.md", "README.md"} }
 		b.keys(c.keys...)
 		got := b.input.text[:b.input.cursor] + "|" + b.input.text[b.input.cursor:]
 		if got != c.want {
@@ -65,10 +81,14 @@ func TestSubmit(t *testing.T) {
 		{[]string{"/deploy", "enter"}, []string{`command "/deploy"`}},
 		{[]string{"/deploy now", "enter"}, []string{`command "/deploy now"`}},
 		{[]string{"/nonsense", "enter"}, nil},
+		{[]string{"!ls -l", "enter"}, []string{`prompt t1 "run ls -l"`}},
+		{[]string{"/review cmd/main.go now", "enter"}, []string{`prompt t1 "Review cmd/main.go: cmd/main.go now"`}},
+		{[]string{"/plain with care", "enter"}, []string{"prompt t1 \"Do it.\\n\\nwith care\""}},
 		{[]string{"/new", "enter"}, []string{"switch t1"}},
 		{[]string{"/etc", "ctrl+j", "is a directory", "enter"}, []string{`prompt t1 "/etc\nis a directory"`}},
 	} {
 		b := newOnline(t, 80, 24)
+		b.put(customMsg{commands: []Custom{{Name: "review", Text: "Review $1: $ARGUMENTS"}, {Name: "plain", Text: "Do it.\n"}}})
 		b.keys(c.keys...)
 		if !slices.Equal(*b.calls, c.want) {
 			t.Errorf("%q asks for %q, not %q", c.keys, *b.calls, c.want)
@@ -180,9 +200,30 @@ func TestPaste(t *testing.T) {
 		t.Errorf("a paste asks for %q", *b.calls)
 	}
 	before := b.input.text
-	b.put(tea.PasteMsg{Content: strings.Repeat("x", maxInput)})
+	b.put(tea.PasteMsg{Content: strings.Repeat("x", maxPasted)})
 	if b.input.text != before || b.hint == "" {
 		t.Error("a paste that is too long is taken, or refused in silence")
+	}
+}
+
+// A long paste is a word on the screen and all of it in the prompt.
+func TestFoldedPaste(t *testing.T) {
+	b := newOnline(t, 80, 24)
+	long := strings.Repeat("line\n", 10)
+	b.keys("see ")
+	b.put(tea.PasteMsg{Content: long})
+	b.keys(" and ")
+	b.put(tea.PasteMsg{Content: strings.Repeat("y", 2000)})
+	if want := "see [Pasted text #1, 10 lines] and [Pasted text #2, 1 lines]"; b.input.text != want {
+		t.Fatalf("shows %q", b.input.text)
+	}
+	b.keys("backspace", "enter")
+	if want := fmt.Sprintf("prompt t1 %q", strings.TrimSpace("see "+long+" and ")); !slices.Equal(*b.calls, []string{want}) {
+		t.Errorf("asks for %q", *b.calls)
+	}
+	b.keys("[Pasted text #1, 10 lines]", "enter") // of a prompt that is gone: only words
+	if want := `prompt t2 "[Pasted text #1, 10 lines]"`; (*b.calls)[1] != want {
+		t.Errorf("asks for %q", *b.calls)
 	}
 }
 
@@ -216,5 +257,75 @@ func TestIdleScreenSleeps(t *testing.T) {
 	b.keys("hi", "enter")
 	if b.tick() == nil {
 		t.Error("a busy screen does not move")
+	}
+}
+
+func TestSteering(t *testing.T) {
+	b := newOnline(t, 80, 24)
+	b.keys("start", "ctrl+s") // nothing runs: it is a prompt like any other
+	b.put(started("t1"))
+	b.keys("look at the tests first", "ctrl+s")
+	b.keys("later", "enter", "ctrl+s") // the one that waits goes with it after all
+	want := []string{`prompt t1 "start"`, `steer t2 "look at the tests first"`, `prompt t3 "later"`}
+	if !slices.Equal(*b.calls, want) {
+		t.Fatalf("asks for %q", *b.calls)
+	}
+	b.put(abi.TurnSteered{SessionID: testSession, TurnID: "t1", Text: "look at the tests first"}, delta("t1", "Yes."))
+	b.keys("ctrl+s")
+	if got := (*b.calls)[3:]; !slices.Equal(got, []string{"cancel t3", `steer t4 "later"`}) {
+		t.Fatalf("asks for %q", got)
+	}
+	b.put(completed("t1", abi.StopEndTurn), final("t1", "Yes."))
+	if b.busy() || b.input.text != "later" {
+		t.Errorf("what no model has read: busy %v, input %q", b.busy(), b.input.text)
+	}
+	if f := b.frame(); strings.Index(f, "start") > strings.Index(f, "look at the tests first") || strings.Contains(f, "next step") {
+		t.Errorf("the conversation:\n%s", f)
+	}
+}
+
+// Up takes back what waits, so that it can be changed.
+func TestTakingBack(t *testing.T) {
+	b := newOnline(t, 80, 24)
+	b.keys("one", "enter")
+	b.put(started("t1"))
+	b.keys("two", "enter", "up")
+	if b.input.text != "two" || len(b.prompts) != 0 || (*b.calls)[2] != "cancel t2" {
+		t.Errorf("input %q, waiting %v, asks for %q", b.input.text, b.prompts, *b.calls)
+	}
+}
+
+func TestNotifications(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(b *bench)
+		want bool
+	}{
+		{"a question", func(b *bench) { b.put(question(b, "q")) }, true},
+		{"a question to somebody who looks", func(b *bench) { b.put(tea.FocusMsg{}, question(b, "q")) }, false},
+		{"a short turn", func(b *bench) { b.put(started("t"), completed("t", "end_turn")) }, false},
+		{"a short turn nobody looks at", func(b *bench) { b.put(tea.BlurMsg{}, started("t"), completed("t", "end_turn")) }, true},
+		{"a long turn", func(b *bench) { b.put(started("t")); b.wait(time.Minute); b.put(completed("t", "end_turn")) }, true},
+		{"quiet", func(b *bench) { b.Quiet = true; b.put(question(b, "q")) }, false},
+	} {
+		b := newOnline(t, 80, 24)
+		b.raw = nil
+		c.do(b)
+		if got := strings.Contains(strings.Join(b.raw, ""), "\a"); got != c.want {
+			t.Errorf("%s: %q", c.name, b.raw)
+		}
+	}
+}
+
+func TestEditor(t *testing.T) {
+	b := newOnline(t, 80, 24)
+	b.Edit = func(text string) tea.Cmd { return func() tea.Msg { return editedMsg{text: text + "\nmore\n"} } }
+	b.keys("first", "ctrl+g")
+	if b.input.text != "first\nmore" {
+		t.Errorf("after the editor: %q", b.input.text)
+	}
+	b.put(editedMsg{err: errors.New("exit status 1")})
+	if b.input.text != "first\nmore" || !strings.Contains(b.frame(), "exit status 1") {
+		t.Error("a failed editor takes the text, or is silent")
 	}
 }

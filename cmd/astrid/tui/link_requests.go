@@ -155,9 +155,9 @@ func (l *link) add(j job) {
 	}
 }
 
-func (l *link) Prompt(turn, text string) {
+func (l *link) Prompt(turn, text string, steer bool) {
 	l.add(job{what: "the prompt was not sent", turn: turn, needed: true, do: func(ctx context.Context, c *client.Conn) error {
-		in, err := json.Marshal(abi.InputContext{TurnID: turn})
+		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer})
 		if err != nil {
 			return err
 		}

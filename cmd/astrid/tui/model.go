@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -12,7 +13,7 @@ import (
 // Port is what the screen asks of the connection. Its methods only queue: what comes of it
 // arrives as a message.
 type Port interface {
-	Prompt(turn, text string)
+	Prompt(turn, text string, steer bool)
 	Cancel(turn string) // "" is whichever runs
 	Answer(id, session, decision, feedback string)
 	Command(text string)
@@ -36,6 +37,12 @@ type Config struct {
 	// LoadHistory and SaveHistory keep the input history; nil means that nothing is kept.
 	LoadHistory func() ([]string, error)
 	SaveHistory func(string) error
+	ListFiles   func() fileList
+	LoadCustom  func() ([]Custom, error)
+	Branch      func() string             // of git; "" is none
+	Edit        func(text string) tea.Cmd // in an editor outside; ends with an editedMsg
+	Theme       string                    // see [ThemeNames]; "" follows the terminal
+	Quiet       bool                      // no bell and no desktop messages
 }
 
 // connection is what the screen knows about the daemon.
@@ -54,7 +61,7 @@ type Model struct {
 	conversation
 	input   input
 	history lineHistory
-	palette palette
+	picker  picker
 	dialog  dialog
 	page    *page // over the conversation; nil is none
 
@@ -69,8 +76,16 @@ type Model struct {
 	mode     string
 	modelID  string
 	budget   budgetMsg
+	context  uint64 // tokens the model can take; 0 is unknown
 	commands []capsuleCommand
-	stopping bool // Esc was pressed for the running turn
+	custom   []Custom
+	files    fileList
+	listing  bool // of files
+	branch   string
+	focus    focus
+	hidePlan bool
+	cmds     []tea.Cmd // what the current message wants done
+	stopping bool      // Esc was pressed for the running turn
 	hint     string
 	hintTill time.Time
 	armed    time.Time // when Ctrl+C was pressed last
@@ -78,7 +93,7 @@ type Model struct {
 
 // NewModel makes the screen of a session.
 func NewModel(c Config) *Model {
-	m := &Model{Config: c, theme: newTheme(c.ASCII, true), conversation: newConversation()}
+	m := &Model{Config: c, theme: newTheme(c.ASCII, c.Theme), conversation: newConversation()}
 	m.input = newInput("Ask something, or / for commands", maxInput)
 	m.connNote = "connecting to the daemon"
 	return m
@@ -95,6 +110,14 @@ type (
 // Init asks for what the screen needs to know about the terminal.
 func (m *Model) Init() tea.Cmd {
 	cmds := []tea.Cmd{tea.RequestBackgroundColor, m.tick()}
+	if m.LoadCustom != nil {
+		cmds = append(cmds, func() tea.Msg {
+			list, err := m.LoadCustom()
+			return customMsg{list, err}
+		})
+	}
+	m.wantBranch()
+	cmds = append(cmds, m.drain())
 	if m.LoadHistory != nil {
 		cmds = append(cmds, func() tea.Msg {
 			entries, err := m.LoadHistory()
@@ -122,11 +145,16 @@ func (m *Model) restless() bool {
 
 // Update takes one message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	cmd := m.update(msg)
-	if t := m.tick(); t != nil {
-		cmd = tea.Batch(cmd, t)
-	}
-	return m, cmd
+	return m, tea.Batch(m.update(msg), m.drain(), m.tick())
+}
+
+// do has a command run after the current message.
+func (m *Model) do(cmd tea.Cmd) { m.cmds = append(m.cmds, cmd) }
+
+func (m *Model) drain() tea.Cmd {
+	cmds := m.cmds
+	m.cmds = nil
+	return tea.Batch(cmds...)
 }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
@@ -134,8 +162,24 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 		m.layout()
+	case tea.FocusMsg:
+		m.focus = focused
+	case tea.BlurMsg:
+		m.focus = away
+	case filesMsg:
+		m.files, m.listing = fileList(msg), false
+		m.picker.update(m)
+	case branchMsg:
+		m.branch = string(msg)
+	case customMsg:
+		if msg.err != nil {
+			m.problem(printable(msg.err.Error()))
+		}
+		m.custom = msg.commands
+	case editedMsg:
+		m.edited(msg)
 	case tea.BackgroundColorMsg:
-		m.theme.use(msg.IsDark())
+		m.theme.background(msg.IsDark())
 	case tickMsg:
 		m.ticking = false
 		m.frame++
@@ -174,13 +218,13 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.failed(msg)
 	case commandsMsg:
 		m.commands = msg
-		m.palette.update(m)
+		m.picker.update(m)
 	case modeMsg:
 		m.mode = oneLine(msg.Mode)
 	case budgetMsg:
 		m.budget = msg
 	case modelMsg:
-		m.modelID = oneLine(msg.id)
+		m.modelID, m.context = oneLine(msg.id), msg.context
 	case modelSetMsg:
 		m.modelSet(msg)
 	case providersMsg:
@@ -191,6 +235,7 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.acted(msg)
 	case ask:
 		m.dialog.push(m, msg)
+		m.notify("a decision is needed")
 	case withdrawnMsg:
 		m.dialog.withdrawn(m, msg.RequestID)
 	case answeredMsg:
@@ -215,6 +260,19 @@ func (m *Model) event(msg tea.Msg) {
 		if msg.SessionID == m.Session {
 			m.delta(msg, now)
 		}
+	case abi.TurnSteered:
+		if msg.SessionID == m.Session {
+			m.steered(msg, now)
+		}
+	case abi.TurnResumed:
+		if msg.SessionID == m.Session {
+			m.notice("the turn goes on that the restart had interrupted")
+			m.join(msg.TurnID, now)
+		}
+	case abi.TurnCompacted:
+		if msg.SessionID == m.Session {
+			m.compacted(msg)
+		}
 	case reasoningMsg:
 		if msg.SessionID == m.Session {
 			m.think(abi.TextDelta(msg), now)
@@ -230,7 +288,15 @@ func (m *Model) event(msg tea.Msg) {
 	case abi.TurnCompleted:
 		if msg.SessionID == m.Session {
 			m.stopping = false
+			if msg.TurnID == m.turn {
+				m.turnEnded()
+			}
 			m.finish(msg)
+			if left := m.unread(); len(left) > 0 && m.input.empty() {
+				m.input.set(strings.Join(left, "\n"))
+				m.say("the turn ended before it took this in; Enter sends it", hintLong)
+			}
+			m.wantBranch()
 			if msg.Model != "" {
 				m.modelID = oneLine(msg.Model)
 			}

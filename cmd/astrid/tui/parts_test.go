@@ -105,27 +105,33 @@ func abs(n int) int {
 
 func TestHistoryFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history")
-	if got, err := readHistory(path); err != nil || got != nil {
+	if got, err := readHistory(path, "/ws"); err != nil || got != nil {
 		t.Fatalf("%q %v", got, err)
 	}
 	want := []string{"one", "two\nlines", `"quoted"`, "<&>"}
 	for _, s := range want {
-		if err := appendHistory(path, s); err != nil {
+		if err := appendHistory(path, "/ws", s); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := readHistory(path)
+	got, err := readHistory(path, "/ws")
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q %v", got, err)
 	}
 	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", fi.Mode(), err)
 	}
+	if err := appendHistory(path, "/elsewhere", "not here"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readHistory(path, "/ws"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("prompts of another directory: %q %v", got, err)
+	}
 	// Lines that another program wrote, and a file that others could read.
 	if err := os.WriteFile(path, []byte("plain line\n\n"+strings.Repeat("\"x\"\n", 2*maxHistory)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := readHistory(path); err != nil || len(got) != maxHistory {
+	if got, err := readHistory(path, "/ws"); err != nil || len(got) != maxHistory {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 	b, err := os.ReadFile(path)
@@ -136,7 +142,7 @@ func TestHistoryFile(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if appendHistory(link, "x") == nil {
+	if appendHistory(link, "/ws", "x") == nil {
 		t.Error("a symlink is followed")
 	}
 }
@@ -193,4 +199,99 @@ func FuzzDecode(f *testing.F) {
 			checkFrame(t, b)
 		}
 	})
+}
+
+func TestCustomCommands(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"review.md": "# Review a file\nLook at $1.", "Bad Name.md": "x", "notes.txt": "x", "big.md": strings.Repeat("x", maxCustomSize+1), "hostile.md": "\x1b[2J"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link.md")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadCustom(dir, "yours")
+	if len(got) != 2 || got[1].Name != "review" || got[1].What != "Review a file" || got[0].Text != `\u001b[2J` {
+		t.Errorf("%+v", got)
+	}
+	for _, name := range []string{"Bad Name", "big", "link"} {
+		if err == nil || !strings.Contains(err.Error(), name+".md") {
+			t.Errorf("nothing is said of %s: %v", name, err)
+		}
+	}
+	if got, err := loadCustom(filepath.Join(dir, "absent"), ""); got != nil || err != nil {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
+func TestBranch(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("repo/.git/HEAD", "ref: refs/heads/feature/x\n")
+	write("repo/sub/file", "")
+	write("detached/.git/HEAD", "0123456789abcdef\n")
+	write("hostile/.git/HEAD", "ref: refs/heads/a\x1b[2J\n")
+	write("tree/.git", "gitdir: ../repo/.git/worktrees/t\n")
+	write("repo/.git/worktrees/t/HEAD", "ref: refs/heads/side\n")
+	write("huge/.git/HEAD", strings.Repeat("x", 1<<20))
+	for path, want := range map[string]string{"repo": "feature/x", "repo/sub": "feature/x", "detached": "01234567", "hostile": `a\u001b[2J`, "tree": "side", "huge": ""} {
+		if got := branch(filepath.Join(dir, path)); got != want {
+			t.Errorf("%s: %q, not %q", path, got, want)
+		}
+	}
+}
+
+func TestListFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"a.go", "cmd/b.go", ".git/config", "node_modules/x.js", "bad\x1bname"} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/", filepath.Join(dir, "root")); err != nil {
+		t.Fatal(err)
+	}
+	if got := listFiles(dir); !slices.Equal(got, fileList{"a.go", "cmd/", "cmd/b.go", "root"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestPlanOf(t *testing.T) {
+	got := planOf(json.RawMessage(`{"plan":[{"step":"look","status":"completed"},{"step":"write\u001b[2J","status":"in_progress"},{"step":"test","status":"pending"},{"step":"no status"}]}`))
+	want := []step{{text: "look", done: true}, {text: `write\u001b[2J`, now: true}, {text: "test"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	for _, raw := range []string{`{}`, `{"plan":"a"}`, `[]`, `{"steps":[1]}`} {
+		if got := planOf(json.RawMessage(raw)); got != nil {
+			t.Errorf("%s: %+v", raw, got)
+		}
+	}
+}
+
+func TestLastCode(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\n```go\nx\n```\nb\n~~~\ny\nz\n~~~\n": "y\nz",
+		"none":                                  "",
+		"```\nunfinished":                       "",
+		"````\n```\nx\n```\n````":               "```\nx\n```",
+	} {
+		if got := lastCode(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
 }

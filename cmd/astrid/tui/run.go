@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +28,9 @@ type Options struct {
 	Input     io.Reader
 	Output    io.Writer
 	Getenv    func(string) (string, bool)
+	Theme     string // see [ThemeNames]; "" is auto
+	ASCII     bool   // also where the terminal could show more
+	Quiet     bool   // no bell and no desktop messages
 	// Astrid runs another command of this program, with nobody to ask.
 	Astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 }
@@ -44,9 +49,14 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 	file := o.Home.HistoryFile()
 	m := NewModel(Config{
 		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Workspace: o.Workspace,
-		ASCII:       !utf8Locale(o.Getenv),
-		LoadHistory: func() ([]string, error) { return readHistory(file) },
-		SaveHistory: func(s string) error { return appendHistory(file, s) },
+		ASCII:       o.ASCII || !utf8Locale(o.Getenv),
+		LoadHistory: func() ([]string, error) { return readHistory(file, o.Workspace) },
+		SaveHistory: func(s string) error { return appendHistory(file, o.Workspace, s) },
+		ListFiles:   func() fileList { return listFiles(o.Workspace) },
+		LoadCustom:  func() ([]Custom, error) { return customCommands(o.Home, o.Workspace) },
+		Branch:      func() string { return branch(o.Workspace) },
+		Edit:        externalEditor(o.Getenv),
+		Theme:       o.Theme, Quiet: o.Quiet,
 	})
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.Input), tea.WithOutput(o.Output), tea.WithoutSignalHandler())
 	l.send, l.abort = func(msg tea.Msg) { p.Send(msg) }, func(err error) { cancel(err) }
@@ -82,4 +92,17 @@ func utf8Locale(getenv func(string) (string, bool)) bool {
 		}
 	}
 	return false
+}
+
+// customCommands reads the person's commands, and those of the project where theirs have
+// other names. A project's text becomes a prompt only when the person asks for it by name.
+func customCommands(h home.Home, workspace string) ([]Custom, error) {
+	own, err := loadCustom(filepath.Join(h.Etc(), "commands"), "yours")
+	project, perr := loadCustom(filepath.Join(workspace, ".astrid", "commands"), "this project")
+	for _, c := range project {
+		if !slices.ContainsFunc(own, func(o Custom) bool { return o.Name == c.Name }) {
+			own = append(own, c)
+		}
+	}
+	return own, errors.Join(err, perr)
 }

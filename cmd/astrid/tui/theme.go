@@ -27,9 +27,11 @@ var (
 // NO_COLOR wants none, so that nothing may be told by colour alone.
 type theme struct {
 	glyphs
-	ascii bool
-	dark  bool
-	rev   int // changes when cached lines are out of date
+	ascii    bool
+	name     string // one of ThemeNames; "" is auto
+	terminal *bool  // its background is dark; nil until it says
+	dark     bool
+	rev      int // changes when cached lines are out of date
 
 	user, muted, accent, good, bad, warn, bold, selected lipgloss.Style
 
@@ -37,33 +39,57 @@ type theme struct {
 	mdWidth int
 }
 
-func newTheme(ascii, dark bool) *theme {
-	t := &theme{ascii: ascii, glyphs: unicodeGlyphs}
+// ThemeNames are the themes there are. auto follows the terminal's background.
+var ThemeNames = []string{"auto", "dark", "light", "contrast", "mono"}
+
+func newTheme(ascii bool, name string) *theme {
+	t := &theme{ascii: ascii, glyphs: unicodeGlyphs, dark: true}
 	if ascii {
 		t.glyphs = asciiGlyphs
 	}
-	t.use(dark)
+	t.choose(name)
 	return t
 }
 
-// use picks the colours for a dark or a light background.
-func (t *theme) use(dark bool) {
-	pick := lipgloss.LightDark(dark)
+// background tells what the terminal's background is.
+func (t *theme) background(dark bool) {
+	t.terminal = &dark
+	t.choose(t.name)
+}
+
+// choose takes a theme.
+func (t *theme) choose(name string) {
+	t.name = name
+	switch {
+	case name == "dark" || name == "light":
+		t.dark = name == "dark"
+	case t.terminal != nil:
+		t.dark = *t.terminal
+	}
+	pick := lipgloss.LightDark(t.dark)
 	fg := func(light, dark string) lipgloss.Style {
 		var c color.Color = pick(lipgloss.Color(light), lipgloss.Color(dark))
 		return lipgloss.NewStyle().Foreground(c)
 	}
-	t.dark = dark
 	t.rev++
 	t.md = nil
-	t.user = fg("25", "75").Bold(true)
-	t.muted = fg("242", "246")
-	t.accent = fg("30", "80")
-	t.good = fg("28", "78")
-	t.bad = fg("160", "203")
-	t.warn = fg("130", "221")
-	t.bold = lipgloss.NewStyle().Bold(true)
-	t.selected = lipgloss.NewStyle().Bold(true).Reverse(true)
+	bold := lipgloss.NewStyle().Bold(true)
+	t.bold, t.selected = bold, bold.Reverse(true)
+	switch name {
+	case "contrast": // nothing is dim, and colours are the strongest there are
+		t.user, t.muted, t.accent = bold.Underline(true), lipgloss.NewStyle(), bold
+		t.good, t.bad, t.warn = fg("22", "46").Bold(true), fg("88", "203").Bold(true).Underline(true), fg("94", "226").Bold(true)
+	case "mono":
+		t.user, t.muted, t.accent = bold, lipgloss.NewStyle(), bold
+		t.good, t.bad, t.warn = lipgloss.NewStyle(), bold, bold
+	default:
+		t.user = fg("25", "75").Bold(true)
+		t.muted = fg("242", "246")
+		t.accent = fg("30", "80")
+		t.good = fg("28", "78")
+		t.bad = fg("160", "203")
+		t.warn = fg("130", "221")
+	}
 }
 
 // maxMarkdown is the largest block rendered as Markdown, in bytes; a larger one is shown as
@@ -92,7 +118,7 @@ func (t *theme) markdown(text string, width int) (lines []string, ok bool) {
 func (t *theme) markdownStyle() ansi.StyleConfig {
 	c := styles.LightStyleConfig
 	switch {
-	case t.ascii:
+	case t.ascii, t.name == "mono":
 		c = styles.ASCIIStyleConfig
 	case t.dark:
 		c = styles.DarkStyleConfig

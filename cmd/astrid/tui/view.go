@@ -31,7 +31,7 @@ func (m *Model) lower() int {
 	if m.page != nil {
 		return 1
 	}
-	return 1 + len(m.palette.lines(m)) + m.input.height() + 2
+	return 1 + len(m.planLines()) + len(m.picker.lines(m)) + m.input.height() + 2
 }
 
 // body is what fills the screen: a page, or the conversation.
@@ -39,7 +39,26 @@ func (m *Model) body() []string {
 	if m.page != nil {
 		return m.page.draw(m, m.timeline.height)
 	}
+	if m.timeline.len() == 0 && m.opened {
+		return m.welcome(m.timeline.height)
+	}
 	return m.window(m.pen())
+}
+
+// welcome is what an empty conversation shows.
+func (m *Model) welcome(height int) []string {
+	t := m.theme
+	lines := []string{t.accent.Render("Astrid"), ""}
+	for _, mode := range modes {
+		if mode.name == m.mode {
+			lines = append(lines, wrap("Mode "+mode.name+": the gate "+mode.what+".", m.width)...)
+		}
+	}
+	lines = append(lines, wrap("What the agent writes stays in a copy: /diff shows it, and commits what you want of it.", m.width)...)
+	lines = append(lines, "", t.muted.Render(cut("/ commands "+t.dot+" @ files "+t.dot+" ! runs "+t.dot+" ctrl+r history "+t.dot+" /sessions "+t.dot+" /help", m.width, t.ellipsis)))
+	out := make([]string, height)
+	copy(out[max(0, height-len(lines)):], lines[max(0, len(lines)-height):])
+	return out
 }
 
 // dialogHeight is how tall a dialog may be: two rows of the conversation stay.
@@ -47,7 +66,7 @@ func (m *Model) dialogHeight() int { return max(4, m.height-3) }
 
 // View draws the screen.
 func (m *Model) View() tea.View {
-	v := tea.View{AltScreen: true, MouseMode: tea.MouseModeCellMotion, WindowTitle: m.title()}
+	v := tea.View{AltScreen: true, ReportFocus: true, MouseMode: tea.MouseModeCellMotion, WindowTitle: m.title()}
 	if m.width == 0 {
 		return v
 	}
@@ -70,8 +89,9 @@ func (m *Model) View() tea.View {
 			v.Cursor = tea.NewCursor(x, len(lines)-2+y)
 		}
 	default:
+		lines = append(lines, m.planLines()...)
 		lines = append(lines, m.activity())
-		lines = append(lines, m.palette.lines(m)...)
+		lines = append(lines, m.picker.lines(m)...)
 		lines = append(lines, m.theme.muted.Render(strings.Repeat(m.theme.rule, m.width)))
 		in, x, y := m.input.lines(m.theme)
 		v.Cursor = tea.NewCursor(x, len(lines)+y)
@@ -140,6 +160,9 @@ func (m *Model) status() string {
 	t := m.theme
 	sep := " " + t.dot + " "
 	left := []string{m.sessionName(), tail(shortPath(m.Workspace), 30, t.ellipsis)}
+	if m.branch != "" {
+		left = append(left, m.branch)
+	}
 	var right []string
 	switch m.conn {
 	case connecting:
@@ -156,6 +179,9 @@ func (m *Model) status() string {
 	if n := m.usage.InputTokens + m.usage.OutputTokens; n > 0 {
 		right = append(right, fmt.Sprintf("%s in %s out", count(m.usage.InputTokens), count(m.usage.OutputTokens)))
 	}
+	if use := m.contextText(); use != "" {
+		right = append(right, use)
+	}
 	if cost := m.costText(); cost != "" {
 		right = append(right, cost)
 	}
@@ -165,13 +191,21 @@ func (m *Model) status() string {
 		case cells(l)+cells(r)+2 <= m.width:
 			return t.muted.Render(spread(l, r, m.width, t.ellipsis))
 		case len(left) > 1:
-			left = left[:1]
+			left = left[:len(left)-1]
 		case len(right) > 2:
 			right = right[:len(right)-1]
 		default:
 			return t.muted.Render(spread(l, r, m.width, t.ellipsis))
 		}
 	}
+}
+
+// contextText is how much of what the model can take the conversation is, estimated.
+func (m *Model) contextText() string {
+	if m.context == 0 || m.tokens == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ctx %d%%", min(999, 100*m.tokens/m.context))
 }
 
 // costText is what the session has cost, and of what.
