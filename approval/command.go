@@ -11,6 +11,8 @@ type analysis struct {
 	commands [][]string
 	// blocked says why the vector cannot be judged; it is refused then.
 	blocked string
+	// doubt is above zero for words that are most likely no commands.
+	doubt int
 	// work counts bytes and words looked at. Nested wrappers could make it exponential.
 	work int
 }
@@ -37,9 +39,9 @@ func analyse(program string, argv []string) *analysis {
 	}
 	if program != "" && base(program) != base(argv[0]) {
 		// The program that runs and the name it is told may differ; both are judged.
-		an.command(append([]shellWord{{text: program, quoted: true}}, words[1:]...), nil, false, true, 0)
+		an.command(append([]shellWord{{text: program, quoted: true}}, words[1:]...), stdin{}, true, 0)
 	}
-	an.command(words, nil, false, true, 0)
+	an.command(words, stdin{}, true, 0)
 	return an
 }
 
@@ -51,10 +53,21 @@ func (an *analysis) block(format string, args ...any) {
 	}
 }
 
-// command judges one command. fed: arguments or input come from another program. strict: a name that cannot be
-// read is a reason to refuse; it is not for words that are only possibly commands.
-func (an *analysis) command(words []shellWord, input []string, fed, strict bool, depth int) {
-	words = afterAssignments(afterKeywords(words))
+// stdin is what is known of a command's input.
+type stdin struct {
+	texts []string // here-documents and here-strings
+	fed   bool     // input or arguments come from another program
+	file  bool     // it is a file that is named
+}
+
+// command judges one command. strict: a name that cannot be read is a reason to refuse; it is not for words that
+// are only possibly commands.
+func (an *analysis) command(words []shellWord, in stdin, strict bool, depth int) {
+	words = afterKeywords(words)
+	for len(words) > 0 && isAssignment(words[0].text) {
+		an.assignment(words[0], depth)
+		words = words[1:]
+	}
 	if len(words) == 0 {
 		return
 	}
@@ -66,6 +79,7 @@ func (an *analysis) command(words []shellWord, input []string, fed, strict bool,
 		return
 	}
 	name, known := words[0].program()
+	name = strings.TrimPrefix(name, "=") // zsh: =ls is where ls is
 	if !known {
 		if strict {
 			an.block("the program of %s is not written out", Display(words[0].text))
@@ -76,14 +90,23 @@ func (an *analysis) command(words []shellWord, input []string, fed, strict bool,
 	for i, w := range words {
 		list[i] = w.text
 	}
+	if list[0] == "="+name {
+		list[0] = name
+	}
 	an.commands = append(an.commands, list)
 	switch {
 	case shells[name]:
-		an.shell(words, input, fed, strict, depth)
+		an.shell(words, in, strict, depth)
+	case name == "and" || name == "or" || name == "not" || name == "begin" || name == "-": // fish, zsh
+		an.command(words[1:], in, strict, depth+1)
+	case name == "repeat":
+		an.command(words[min(2, len(words)):], in, strict, depth+1)
+	case evaluates[name]:
+		an.evaluated(words, depth)
 	case name == "eval":
 		an.evalWords(words[1:], strict, depth)
 	case name == "source" || name == ".":
-		if len(words) > 1 && readsStream(words[1], fed) {
+		if len(words) > 1 && readsStream(words[1], in.fed || depth > 0) {
 			an.block("%s reads a script that another command makes", name)
 		}
 	case name == "find" || name == "fd" || name == "fdfind":
@@ -93,7 +116,7 @@ func (an *analysis) command(words []shellWord, input []string, fed, strict bool,
 	case name == "command" && len(words) > 1 && (words[1].text == "-v" || words[1].text == "-V"):
 		// Only asks where the program is.
 	case wrapper(name):
-		an.wrapped(words, fed, depth)
+		an.wrapped(words, in.fed, depth)
 	}
 }
 
@@ -124,6 +147,8 @@ func afterKeywords(words []shellWord) []shellWord {
 		case text == "function":
 			words = words[min(2, len(words)):]
 			continue
+		case text == "coproc" && len(words) > 2 && !words[2].quoted && words[2].text == "{":
+			words = words[1:] // its name
 		case text == "time":
 			for len(words) > 1 && strings.HasPrefix(words[1].text, "-") {
 				words = words[1:]
@@ -131,14 +156,6 @@ func afterKeywords(words []shellWord) []shellWord {
 		case !keywords[text]:
 			return words
 		}
-		words = words[1:]
-	}
-	return words
-}
-
-// afterAssignments drops NAME=value words before a command.
-func afterAssignments(words []shellWord) []shellWord {
-	for len(words) > 0 && isAssignment(words[0].text) {
 		words = words[1:]
 	}
 	return words
@@ -175,7 +192,7 @@ func (an *analysis) script(text string, strict bool, depth int) {
 		an.block("the script cannot be read: %v", err)
 	}
 	for _, c := range cmds {
-		an.command(c.words, c.input, c.piped, strict && !c.loose, depth+1)
+		an.command(c.words, stdin{c.input, c.piped, c.file}, strict && !c.loose, depth+1)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 const maxDisplay = 4096
 
 // Display writes untrusted text so that what is read is what is there: control characters, bidirectional and
-// zero-width marks, private-use and unassigned code points and invalid UTF-8 appear as escapes, and a
-// backslash is doubled. Long text keeps its head and its tail: the dangerous part of a long command may be
+// invisible marks, private-use and unassigned code points, letters that pass for others (see deceptive) and invalid
+// UTF-8 appear as escapes, and a backslash is doubled. Long text keeps its head and its tail: the dangerous part of a long command may be
 // at either end.
 func Display(s string) string {
 	if len(s) > maxDisplay {
@@ -24,6 +24,7 @@ func Display(s string) string {
 
 func escape(s string) string {
 	var b strings.Builder
+	hide := deceptive(s)
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
@@ -35,7 +36,7 @@ func escape(s string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case unicode.IsPrint(r):
+		case unicode.IsPrint(r) && !hide[i]:
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)

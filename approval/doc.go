@@ -26,8 +26,9 @@
 // programs (sudo, su, doas and kin), denied paths, hosts, commands and capsules, oversized arguments, unknown kinds.
 // Commands are judged on their argument vector, through wrappers (env, nice, xargs, find -exec, …) and shells: quoting,
 // separators, substitutions, assignments, here-documents and functions are read, and a command whose program is not
-// written out ("$X ls", curl | sh) is refused. Programs in other languages and script files are not looked into: they
-// run in the sandbox, which has no privileges to give. What is not blocked is decided by lists and then by the mode:
+// written out ("$X ls", curl | sh) is refused. Programs in other languages, script files and options by which other
+// programs run things (git -c alias, tar --to-command) are not looked into: they run in the sandbox, which has no
+// privileges to give. What is not blocked is decided by lists and then by the mode:
 //
 //	              inside the workspace   read outside   write outside   spawn, network, identity, questions
 //	safe          allow                  ask            ask             ask

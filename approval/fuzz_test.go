@@ -121,7 +121,7 @@ func FuzzStored(f *testing.F) {
 func FuzzDisplay(f *testing.F) {
 	f.Add("a\u202eb\x00\xff")
 	f.Fuzz(func(t *testing.T, s string) {
-		if out := Display(s); !utf8.ValidString(out) || strings.ContainsAny(out, "\x00\x1b\n\u202e\u200b") {
+		if out := Display(s); !utf8.ValidString(out) || strings.ContainsAny(out, "\x00\x1b\n\u202e\u200b\u3164\ufe0f\uff0f\u2215") {
 			t.Fatalf("%q", out)
 		}
 	})

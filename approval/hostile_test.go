@@ -112,6 +112,26 @@ func TestDisplay(t *testing.T) {
 		"\u00a0\u2028":                `\u{a0}\u{2028}`,
 		"\U000e0041\ufeff":            `\u{e0041}\u{feff}`,
 		"gr\u00fc\u00df \u65e5\u672c": "gr\u00fc\u00df \u65e5\u672c",
+		// What has no shape.
+		"/ws/a\u3164\u115f\uffa0b":  `/ws/a\u{3164}\u{115f}\u{ffa0}b`,
+		"a\u034fb\ufe0fc\u2800d":    `a\u{34f}b\u{fe0f}c\u{2800}d`,
+		"a\U000e0101b":              `a\u{e0101}b`,
+		"a\u0301\u0301\u0301\u0301": "a\u0301\u0301" + `\u{301}\u{301}`,
+		// What poses as something else.
+		"/a\u2215\uff0e\uff0e\uff0fb":   `/a\u{2215}\u{ff0e}\u{ff0e}\u{ff0f}b`,
+		"\uff47it \U0001d42cudo":        `\u{ff47}it \u{1d42c}udo`,
+		"/home/u/.s\u0455h/id":          `/home/u/.s\u{455}h/id`,
+		"p\u0430ypal":                   `p\u{430}ypal`,
+		"/bin/\u0441\u043e\u0440\u0443": `/bin/\u{441}\u{43e}\u{440}\u{443}`,
+		"/data/\u03bf":                  `/data/\u{3bf}`,
+		// What does not.
+		"/ws/\u043f\u0440\u0438\u0432\u0435\u0442.txt":        "/ws/\u043f\u0440\u0438\u0432\u0435\u0442.txt",
+		"caf\u00e9 cafe\u0301 \u03bb\u03cc\u03b3\u03bf\u03c2": "caf\u00e9 cafe\u0301 \u03bb\u03cc\u03b3\u03bf\u03c2",
+		"/ws/\u05e9\u05dc\u05d5\u05dd.txt":                    "/ws/\u05e9\u05dc\u05d5\u05dd.txt",
+		// What changes the order of the rest.
+		"/\u05d0/\u05d1/etc": `/\u{5d0}/\u{5d1}/etc`,
+		"rm \u0627 12 x":     `rm \u{627} 12 x`,
+		"\u05d0 -rf \u05d1":  `\u{5d0} -rf \u{5d1}`,
 	} {
 		if got := Display(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

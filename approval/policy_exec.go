@@ -2,10 +2,16 @@ package approval
 
 import "strings"
 
-// privileged programs change the user. They are refused in every mode, whatever the configuration says.
+// privileged programs change the user or the group. They are refused in every mode, whatever the configuration says.
 var privileged = map[string]bool{
 	"sudo": true, "su": true, "doas": true, "sudoedit": true, "pkexec": true, "runuser": true, "su-exec": true,
-	"gosu": true, "run0": true, "sudo-rs": true, "su-rs": true,
+	"gosu": true, "run0": true, "sudo-rs": true, "su-rs": true, "sg": true, "newgrp": true,
+}
+
+// isPrivileged also knows them by the names that distributions keep them under: sudo.ws.
+func isPrivileged(name string) bool {
+	name, _, _ = strings.Cut(strings.ToLower(name), ".")
+	return privileged[name]
 }
 
 // commandRule is one compiled entry of blocked_tools or approval_required_tools.
@@ -39,7 +45,13 @@ var longFlags = map[string]string{"recursive": "r", "force": "f", "no-preserve-r
 func shortFlags(w string) string {
 	if long, ok := strings.CutPrefix(w, "--"); ok {
 		long, _, _ = strings.Cut(long, "=")
-		return longFlags[long]
+		flags := ""
+		for name, short := range longFlags { // programs take any beginning of a long flag
+			if long != "" && strings.HasPrefix(name, long) {
+				flags += short
+			}
+		}
+		return flags
 	}
 	return strings.ToLower(strings.TrimPrefix(w, "-"))
 }
@@ -132,7 +144,7 @@ func (p *Policy) judgeExec(a *Action) verdict {
 // judgeCommand decides one command of a script or wrapper.
 func (p *Policy) judgeCommand(words []string) (verdict, bool) {
 	name := base(words[0])
-	if privileged[strings.ToLower(name)] {
+	if isPrivileged(name) {
 		return hardBlock("no privileges", "%s is never allowed", Display(name)), true
 	}
 	for _, w := range words {

@@ -25,6 +25,7 @@ type shellWord struct {
 type shellCommand struct {
 	words []shellWord
 	input []string // here-documents and here-strings
+	file  bool     // its input is a file that is named
 	piped bool     // its input comes from another command
 	loose bool     // perhaps the pattern of a case, which is no command
 }
@@ -190,6 +191,8 @@ func (p *shellParser) endWord(b *building) {
 		p.docs = append(p.docs, heredoc{b.cmd, w.text, w.quoted, b.redir == "<<-"})
 	case "<<<":
 		b.cmd.input = append(b.cmd.input, w.text)
+	case "<", "<>":
+		b.cmd.file = !strings.ContainsAny(w.text, unknownMark+streamMark) && !isDescriptor(w.text)
 	}
 	b.redir = ""
 }

@@ -21,7 +21,8 @@ var wrappers = map[string]bool{
 	"numactl": true, "cgexec": true, "chpst": true, "softlimit": true, "setuidgid": true, "noglob": true,
 	"nocorrect": true, "coproc": true, "catchsegv": true, "arch": true, "runcon": true, "capsh": true,
 	"start-stop-daemon": true, "daemonize": true, "dbus-run-session": true, "xvfb-run": true, "perf": true,
-	"gdb": true, "prlimit": true, "at": true, "batch": true, "ssh-agent": true, "git-shell": true,
+	"gdb": true, "prlimit": true, "at": true, "batch": true, "ssh-agent": true, "git-shell": true, "hash": true,
+	"coreutils": true, "ssh": true,
 }
 
 // scriptBytes occur in scripts and not in names and options.
@@ -36,7 +37,7 @@ func wrapper(name string) bool {
 }
 
 // takesOperand are the wrappers with a word of their own before the command.
-var takesOperand = map[string]bool{"timeout": true, "flock": true, "taskset": true, "chrt": true, "chroot": true, "at": true}
+var takesOperand = map[string]bool{"timeout": true, "flock": true, "taskset": true, "chrt": true, "chroot": true, "at": true, "ssh": true}
 
 // wrapped judges the words behind a wrapper. The first one that is a shell or a wrapper itself gets the rest.
 func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
@@ -48,6 +49,7 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 	for i := 1; i < len(words); i++ {
 		w := words[i]
 		if isAssignment(w.text) && name != "alias" {
+			an.assignment(w, depth)
 			continue
 		}
 		if strings.HasPrefix(w.text, "-") || name == "alias" {
@@ -78,10 +80,14 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 			named = true
 		}
 		if nests(child) {
-			an.command(words[i:], nil, fed, true, depth+1)
+			if named && end == i+1 {
+				an.doubt++
+				defer func() { an.doubt-- }()
+			}
+			an.command(words[i:], stdin{fed: fed}, true, depth+1)
 			return
 		}
-		an.command(words[i:end], nil, fed, false, depth+1)
+		an.command(words[i:end], stdin{fed: fed}, false, depth+1)
 		if strings.ContainsAny(w.text, scriptBytes) {
 			script = true
 			an.script(w.text, false, depth+1)
@@ -106,17 +112,23 @@ func nests(name string) bool {
 
 // findExec judges what find runs: the words between -exec and its end. {} is a name found on disk.
 func (an *analysis) findExec(words []shellWord, depth int) {
+	isFd := base(words[0].text) != "find"
 	for i := 1; i < len(words); i++ {
-		switch words[i].text {
-		case "-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch":
+		var child []shellWord
+		switch t := words[i].text; {
+		case t == "-exec", t == "-execdir", t == "-ok", t == "-okdir", t == "-x", t == "-X", t == "--exec", t == "--exec-batch":
+		case isFd && (strings.HasPrefix(t, "--exec=") || strings.HasPrefix(t, "--exec-batch=")):
+			_, program, _ := strings.Cut(t, "=")
+			child = append(child, shellWord{text: program, quoted: true}.filled("{}"))
+		case isFd && len(t) > 2 && (strings.HasPrefix(t, "-x") || strings.HasPrefix(t, "-X")):
+			child = append(child, shellWord{text: t[2:], quoted: true}.filled("{}"))
 		default:
 			continue
 		}
-		var child []shellWord
 		for i++; i < len(words) && words[i].text != ";" && words[i].text != "+"; i++ {
 			child = append(child, words[i].filled("{}"))
 		}
-		an.command(child, nil, false, true, depth+1)
+		an.command(child, stdin{}, true, depth+1)
 	}
 }
 
@@ -151,19 +163,25 @@ func (an *analysis) xargs(words []shellWord, depth int) {
 				opt == "--max-chars" || opt == "--process-slot-var") {
 				i++
 			}
-		case t[1] == 'I' || t[1] == 'J':
-			placeholder = t[2:]
-			if placeholder == "" && i+1 < len(words) {
+		default:
+			at := strings.IndexAny(t[1:], "IJinPLsdEaRSel") + 1
+			if at == 0 {
+				continue // only letters without a value
+			}
+			value := t[at+1:]
+			if value == "" && strings.IndexByte("iel", t[at]) < 0 && i+1 < len(words) {
 				i++
-				placeholder = words[i].text
+				value = words[i].text
 			}
-		case t[1] == 'i':
-			placeholder = t[2:]
-			if placeholder == "" {
-				placeholder = "{}"
+			switch t[at] {
+			case 'I', 'J':
+				placeholder = value
+			case 'i':
+				placeholder = value
+				if value == "" {
+					placeholder = "{}"
+				}
 			}
-		case len(t) == 2 && strings.IndexByte("nPLsdEaRS", t[1]) >= 0:
-			i++
 		}
 	}
 	child := make([]shellWord, 0, len(words))
@@ -173,7 +191,7 @@ func (an *analysis) xargs(words []shellWord, depth int) {
 		}
 		child = append(child, w)
 	}
-	an.command(child, nil, true, true, depth+1)
+	an.command(child, stdin{fed: true}, true, depth+1)
 }
 
 // optionTexts are the parts of an option that may be a command.
@@ -192,8 +210,9 @@ func optionTexts(opt string) []string {
 }
 
 // shell judges `sh [options] [-c script | file] …`.
-func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, depth int) {
+func (an *analysis) shell(words []shellWord, in stdin, strict bool, depth int) {
 	name := base(words[0].text)
+	fed := in.fed
 	script, reading := false, false
 	i := 1
 	for ; i < len(words); i++ {
@@ -204,6 +223,10 @@ func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, d
 		}
 		if len(t) < 2 || t[0] != '-' && t[0] != '+' || strings.ContainsAny(t, scriptBytes) {
 			break
+		}
+		// The value of an option may be a script too: --rcfile <(…).
+		if strings.Contains(t, streamMark) || i+1 < len(words) && strings.HasPrefix(t, "--") && readsStream(words[i+1], false) {
+			an.block("%s runs what another command writes", name)
 		}
 		if strings.HasPrefix(t, "--") {
 			opt, value, has := strings.Cut(t, "=")
@@ -242,10 +265,12 @@ func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, d
 		return
 	}
 	if len(operands) == 0 || reading || readsStream(operands[0], true) {
-		if fed || len(operands) > 0 && readsStream(operands[0], false) {
+		// In a script a shell without one of its own reads what comes: from a pipe around it, a descriptor, a process.
+		comes := depth > 0 && len(in.texts) == 0 && !in.file && an.doubt == 0
+		if fed || comes || len(operands) > 0 && readsStream(operands[0], false) {
 			an.block("%s runs what another command writes", name)
 		}
-		for _, text := range input {
+		for _, text := range in.texts {
 			if strings.ContainsAny(text, unknownMark+streamMark) {
 				an.block("the script of %s is not written out", name)
 				return
@@ -254,7 +279,7 @@ func (an *analysis) shell(words []shellWord, input []string, fed, strict bool, d
 		}
 	}
 	for _, w := range operands[min(1, len(operands)):] {
-		an.command([]shellWord{w}, nil, false, false, depth+1)
+		an.command([]shellWord{w}, stdin{}, false, depth+1)
 	}
 }
 
@@ -268,5 +293,11 @@ func readsStream(w shellWord, input bool) bool {
 	case "-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0":
 		return input
 	}
-	return false
+	return isDescriptor(w.text)
+}
+
+// isDescriptor: the path names something that is open, whatever that is.
+func isDescriptor(path string) bool {
+	return strings.HasPrefix(path, "/dev/fd/") || path == "/dev/stdin" ||
+		strings.HasPrefix(path, "/proc/") && strings.Contains(path, "/fd/")
 }
