@@ -25,6 +25,10 @@ const (
 	MaxApprovalAction  = 256 // characters
 	MaxApprovalText    = 1024
 	MaxApprovalRisk    = 64
+	MaxElicitText      = 1024 // characters of a prompt, default or option
+	MaxElicitAnswer    = 64 << 10
+	MaxElicitValues    = 256 // options of a question, values of an answer
+	MaxSocketName      = 64
 	MaxSessionID       = 128
 	MaxPrincipal       = 64
 )
@@ -35,6 +39,7 @@ const (
 	MaxAutoSubscribe    = 64
 	MaxHTTPStreams      = 4
 	MaxNetStreams       = 8
+	MaxNetListeners     = 4
 	MaxProcesses        = 8
 	MaxUplinks          = 32
 	MaxMemoryPages      = 1024 // 64 MiB, the initial size included

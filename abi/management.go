@@ -55,6 +55,8 @@ type ClientSubscribe struct {
 	// Approver: somebody is there to answer what the gate asks. Without one, what needs
 	// an approval is queued at once.
 	Approver bool `json:"approver,omitempty"`
+	// Elicitor: somebody is there to answer what capsules ask while they are installed or upgraded ([TopicElicit]).
+	Elicitor bool `json:"elicitor,omitempty"`
 	// OwnSessions: the approver answers for Sessions only, not for all of the principal's.
 	OwnSessions bool `json:"own_sessions,omitempty"`
 }

@@ -215,6 +215,12 @@ type ElicitResponse struct {
 	Values    []string `json:"values,omitempty"`
 }
 
+// ElicitWithdrawn says that a question needs no answer any more.
+type ElicitWithdrawn struct {
+	RequestID string `json:"request_id"`
+	Reason    string `json:"reason"`
+}
+
 // Connect says that a client attached.
 type Connect struct{}
 

@@ -135,6 +135,27 @@ type UplinkAck struct {
 	Dropped bool `json:"dropped,omitempty"`
 }
 
+// UplinkInbound is published on [TopicUplinkInbound] for each astrid_uplink_send. The envelope's principal is that of the user
+// whom the account belongs to. UserID is empty when it belongs to nobody: then nothing may be done in anybody's name.
+type UplinkInbound struct {
+	UplinkID       string `json:"uplink_id"`
+	Uplink         string `json:"uplink"` // name of the uplink
+	Platform       string `json:"platform"`
+	Profile        string `json:"profile"`
+	PlatformUserID string `json:"platform_user_id"`
+	Content        string `json:"content"`
+	UserID         string `json:"user_id,omitempty"`
+	DisplayName    string `json:"display_name,omitempty"`
+	Timestamp      string `json:"timestamp"` // RFC 3339
+}
+
+// First byte of the answer of astrid_net_read.
+const (
+	NetData    byte = 0 // the rest is one whole frame
+	NetClosed  byte = 1 // the peer has closed
+	NetNothing byte = 2 // nothing complete has arrived yet
+)
+
 // IdentityRequest is the parameter of the five identity functions; each uses its own fields.
 type IdentityRequest struct {
 	Platform       string  `json:"platform,omitempty"`
@@ -151,6 +172,19 @@ type IdentityLinkRecord struct {
 	AstridUserID   string `json:"astrid_user_id"`
 	LinkedAt       string `json:"linked_at"` // RFC 3339
 	Method         string `json:"method"`
+}
+
+// IdentityAnswer is the answer of the five identity functions; each has its own fields. In the native convention a failure
+// is a code and a message; in the Extism convention it is OK or Found false, with Error.
+type IdentityAnswer struct {
+	OK          *bool                 `json:"ok,omitempty"`
+	Found       *bool                 `json:"found,omitempty"`
+	Removed     *bool                 `json:"removed,omitempty"`
+	UserID      string                `json:"user_id,omitempty"`
+	DisplayName string                `json:"display_name,omitempty"`
+	Link        *IdentityLinkRecord   `json:"link,omitempty"`
+	Links       *[]IdentityLinkRecord `json:"links,omitempty"`
+	Error       string                `json:"error,omitempty"`
 }
 
 // ToolDescription is one entry of a tool_describe answer.

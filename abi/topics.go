@@ -13,6 +13,10 @@ const (
 	TopicApproval             = "astrid.v1.approval"
 	TopicApprovalWithdrawn    = "astrid.v1.approval.withdrawn" // request_id, reason: an answer is of no use any more
 	TopicApprovalResponse     = "astrid.v1.approval.response."
+	TopicElicit               = "astrid.v1.elicit"           // [ElicitRequestEvent], to clients that are [ClientSubscribe].Elicitor
+	TopicElicitResponse       = "astrid.v1.elicit.response." // [ElicitResponse], from such a client; the request's id follows
+	TopicElicitWithdrawn      = "astrid.v1.elicit.withdrawn" // [ElicitWithdrawn]: it was answered elsewhere, or nobody needs it any more
+	TopicUplinkInbound        = "astrid.v1.uplink.inbound"   // [UplinkInbound]
 	TopicOnboardingRequired   = "astrid.v1.onboarding.required"
 	TopicClientConnected      = "client.v1.connected"
 	TopicClientDisconnect     = "client.v1.disconnect"

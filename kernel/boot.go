@@ -73,7 +73,8 @@ func (k *Kernel) boot(ctx context.Context) error {
 	}
 	k.spaces.store = k.store
 	k.secrets = secrets.Open(o.Home, secrets.Options{Store: o.Config.Secrets.Store})
-	if k.local, err = localUser(ctx, k.store, *o); err != nil {
+	users := identities{}
+	if k.local, users.users, err = localUser(ctx, k.store, *o); err != nil {
 		return err
 	}
 	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
@@ -90,7 +91,8 @@ func (k *Kernel) boot(ctx context.Context) error {
 	k.registry = capsule.NewRegistry()
 	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})
 	k.host = host.New(host.Services{
-		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Secrets: k.secrets, Files: k.files, Log: k, Directory: k, Now: k.now,
+		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Secrets: k.secrets, Sockets: &sockets{home: o.Home},
+		Identities: users, Asker: &k.questions, Files: k.files, Log: k, Directory: k, Now: k.now,
 		HTTP: host.HTTPLimits{Timeout: o.Config.HTTP.Timeout, StreamIdle: o.Config.HTTP.StreamIdle, MaxResponse: o.Config.HTTP.MaxResponseBytes},
 	})
 	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes})

@@ -41,9 +41,10 @@ type client struct {
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
-	mu     sync.Mutex
-	sub    *ipc.Subscription
-	detach func() // from the approvals
+	mu       sync.Mutex
+	sub      *ipc.Subscription
+	detach   func() // from the approvals
+	elicitor bool   // it answers questions of capsules
 	interest
 }
 
@@ -70,6 +71,7 @@ func (c *client) run() {
 		c.detach()
 	}
 	c.mu.Unlock()
+	c.k.questions.detach(c)
 	if cause := context.Cause(c.ctx); cause != nil && !errors.Is(cause, io.EOF) {
 		slog.Info("Client left", "reason", cause)
 	}
@@ -236,7 +238,7 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	}
 	c.mu.Lock()
 	old := c.sub
-	c.sub = sub
+	c.sub, c.elicitor = sub, c.elicitor || req.Elicitor
 	c.interest = interest{topics: req.Topics, sessions: sessions, approver: req.Approver || c.detach != nil}
 	c.mu.Unlock()
 	if old != nil {
@@ -245,6 +247,9 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	c.enterOnly(req.Sessions...)
 	if req.Approver {
 		c.attach(req)
+	}
+	if req.Elicitor {
+		c.k.questions.attach(c)
 	}
 	if sub != nil {
 		go c.forward(sub)

@@ -35,6 +35,8 @@ func (c *client) take(f *abi.ClientFrame) error {
 		return c.manage(f)
 	case strings.HasPrefix(f.Topic, abi.TopicApprovalResponse):
 		return c.answerApproval(f)
+	case strings.HasPrefix(f.Topic, abi.TopicElicitResponse):
+		return c.answerQuestion(f)
 	case slices.Contains(ingressTopics, f.Topic), slices.ContainsFunc(ingressPrefixes, func(p string) bool { return strings.HasPrefix(f.Topic, p) }):
 		return c.publish(f)
 	}

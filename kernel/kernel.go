@@ -64,6 +64,7 @@ type Kernel struct {
 	bus        *ipc.Bus
 	files      *files
 	secrets    *secrets.Store
+	questions  questions
 	spaces     spaces
 	policies   policies
 	presence   presence

@@ -271,6 +271,7 @@ func boundsOf(m *capsule.Manifest, env map[string]string) (*host.Bounds, error) 
 	g := host.Grants{
 		FSRead: c.FSRead, FSWrite: c.FSWrite, IPCPublish: c.IPCPublish, IPCSubscribe: c.IPCSubscribe,
 		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity, AnySession: c.AnySession || c.Uplink,
+		Uplink: c.Uplink || len(m.Uplinks) > 0,
 		Source: m.Source("capabilities"),
 	}
 	for _, r := range rules {

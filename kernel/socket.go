@@ -126,12 +126,8 @@ func (s *server) handle(conn *net.UnixConn) {
 }
 
 func (s *server) greet(conn *net.UnixConn) (*client, error) {
-	uid, err := peerUID(conn)
-	if err != nil {
-		return nil, fmt.Errorf("peer credentials: %w", err)
-	}
-	if uid != os.Geteuid() {
-		return nil, fmt.Errorf("peer is user %d, this daemon serves user %d", uid, os.Geteuid())
+	if err := sameUser(conn); err != nil {
+		return nil, err
 	}
 	if _, err := wire.Accept(conn, s.k.opts.Version, func(sent string) bool {
 		t, err := home.ParseToken(sent)

@@ -23,6 +23,7 @@ type Grants struct {
 	HostProcess, NetBind     []string
 	Identity                 []string
 	AnySession               bool   // may name the session of what it publishes outside of one
+	Uplink                   bool   // the capsule is a frontend
 	Source                   string // file of the manifest, shown in denials
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -62,7 +63,9 @@ func (o outcome) String() string {
 }
 
 // TestConformance plays the transcripts of testdata/conformance in each convention. A file
-// has a comment, whose lines of the form "mode: autonomous" set things up, and the sections
+// has a comment, of which some lines set things up (mode: NAME; message: PRINCIPAL, who sent what the guest
+// handles; lifecycle, it is being installed; answer: TEXT, what the person says; peer: TEXT, what is sent to a
+// socket as soon as it is bound), and the sections
 //
 //	-- ws/NAME --, -- home/NAME --   files
 //	-- calls --                      one call a line: function and Go-quoted parameters; $N is the result of line N
@@ -94,15 +97,39 @@ func play(t *testing.T, file string, conv convention, called map[abi.Function]bo
 	ar := readArchive(t, file)
 	o := rigOptions{now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }}
 	call := &Call{Principal: "default", Session: "s1"}
+	var person *string
+	peer := ""
 	for _, line := range strings.Split(string(ar.comment), "\n") {
-		switch line {
-		case "mode: autonomous":
-			o.rules.Mode = approval.Autonomous
-		case "message: alice":
-			call = &Call{Principal: "alice", Session: "s2", Message: &ipc.Message{SourceID: "uuid-cli", Timestamp: time.Unix(0, 0).UTC()}}
+		key, rest, _ := strings.Cut(line, ": ")
+		switch key {
+		case "mode":
+			var err error
+			o.rules.Mode, err = approval.ParseMode(rest)
+			must(t, err)
+		case "lifecycle":
+			call.Lifecycle = true
+		case "answer":
+			person = &rest
+		case "peer":
+			peer = rest
+		case "message":
+			call = &Call{Principal: rest, Session: "s2", Message: &ipc.Message{SourceID: "uuid-cli", Timestamp: time.Unix(0, 0).UTC()}}
 		}
 	}
 	r := newRig(t, o)
+	r.ask = func(context.Context, abi.OnboardingField) (abi.ElicitResponse, error) {
+		if person == nil {
+			return abi.ElicitResponse{}, ErrNobody
+		}
+		return abi.ElicitResponse{Value: person}, nil
+	}
+	r.onBind = func(path string) { // the peer is there before the guest is
+		conn, err := net.Dial("unix", path)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = conn.Write(wire(peer))
+		must(t, err)
+	}
 	r.answers = []json.RawMessage{json.RawMessage(`{"hook":1}`)}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header()["Date"] = nil
@@ -174,7 +201,7 @@ func play(t *testing.T, file string, conv convention, called map[abi.Function]bo
 }
 
 // varying are ids that are random.
-var varying = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+var varying = regexp.MustCompile(`\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
 
 func auditLine(e audit.Entry) string {
 	if e.Kind == audit.KindOutcome {

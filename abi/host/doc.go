@@ -29,6 +29,24 @@
 // request's text held, only scheme, host, port and path reach the gate and the audit log:
 // keys are often in queries.
 //
+// # Sockets
+//
+// A capsule's socket is run/capsules/<capsule>/<name>.sock: 0600 in directories that only the user enters, and each peer is
+// checked to be that user. Frames have a length of four bytes, big endian, in front. Binding and each accepted connection are
+// decided as one resource, net:bind:<capsule>/<name>; a connection that is refused is closed. A frame is kept as it arrives, so that
+// memory grows with what a peer sent, not with what it announced.
+//
+// # Uplinks
+//
+// What astrid_uplink_send hands in goes out on a topic that nothing else can publish on, for the principal of the user whom the
+// account belongs to. Capsules that handle it act for that user; the envelope of an account that is nobody's says so.
+//
+// # Questions
+//
+// astrid_elicit works while a capsule is installed or upgraded. The question goes to clients of the principal that said that
+// somebody is there; with nobody there it is answered from what was set before, or fails at once and says what to do. A secret
+// goes from the client into the store: no host function but astrid_get_config of a declared secret returns one.
+//
 // # Errors
 //
 // Every failure is an *abi.Error with a code and a text that is safe to show to

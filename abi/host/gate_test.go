@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,13 +23,7 @@ import (
 // unsupported are the rows that only refuse. One that is given a handler must leave this
 // list and get a case in gateCases.
 var unsupported = map[abi.Function]bool{
-	abi.UplinkRegister: true, abi.UplinkSend: true, abi.SpawnHost: true,
-	abi.NetBindUnix: true, abi.NetAccept: true, abi.NetRead: true, abi.NetWrite: true,
-	abi.Elicit: true, abi.HasSecret: true,
-	abi.IdentityResolve: true, abi.IdentityLink: true, abi.IdentityUnlink: true,
-	abi.IdentityCreateUser: true, abi.IdentityListLinks: true,
-	abi.SpawnBackgroundHost: true, abi.ReadProcessLogsHost: true, abi.KillProcessHost: true,
-	abi.NetCloseStream: true, abi.NetPollAccept: true,
+	abi.SpawnHost: true, abi.SpawnBackgroundHost: true, abi.ReadProcessLogsHost: true, abi.KillProcessHost: true,
 }
 
 // gateCase is one effect that the gate must decide.
@@ -38,6 +34,8 @@ type gateCase struct {
 	own      bool     // needs no declaration in the manifest
 	answers  bool     // a refusal is an answer, not an error
 	priced   bool     // can cost something
+	free     bool     // no mode asks a human
+	prepare  func(*gateRun)
 }
 
 var gateCases = map[abi.Function]gateCase{
@@ -50,14 +48,42 @@ var gateCases = map[abi.Function]gateCase{
 	abi.WriteFile:       {params: []string{"home://b", "x"}, effect: "effect write", resource: "fs:write://$HOME/b"},
 	abi.HTTPRequestFn:   {params: []string{`{"url":"$URL/p?key=secret","cost_usd":5}`}, effect: "effect http", resource: "net:$URL/p", priced: true},
 	abi.HTTPStreamStart: {params: []string{`{"url":"$URL/p?key=secret","cost_usd":5}`}, effect: "effect http", resource: "net:$URL/p", priced: true},
-	abi.RequestApproval: {params: []string{`{"action":"launch","resource":"rocket","risk_level":"high"}`}, resource: "ask:launch:rocket", own: true, answers: true},
+	abi.NetBindUnix:     {params: []string{"/any/box.sock"}, effect: "effect bind", resource: "net:bind:guest/box"},
+	abi.NetAccept:       {params: []string{"1"}, resource: "net:bind:guest/box", prepare: knocked},
+	abi.NetPollAccept:   {params: []string{"1"}, resource: "net:bind:guest/box", prepare: knocked},
+	abi.Elicit:          {params: []string{`{"type":"text","key":"k"}`}, effect: "effect ask", resource: "elicit:k", own: true, free: true, prepare: installing},
+	abi.IdentityResolve: {params: []string{`{"platform":"Chat ","platform_user_id":"7"}`}, effect: "effect resolve", resource: "identity:resolve:chat/7"},
+	abi.IdentityLink: {params: []string{`{"platform":"chat","platform_user_id":"7","astrid_user_id":"` + userID + `","method":"m"}`},
+		effect: "effect link", resource: "identity:link:chat/7/" + userID},
+	abi.IdentityUnlink:     {params: []string{`{"platform":"chat","platform_user_id":"7"}`}, effect: "effect unlink", resource: "identity:unlink:chat/7"},
+	abi.IdentityCreateUser: {params: []string{`{"display_name":"Ida"}`}, effect: "effect create", resource: "identity:create:Ida"},
+	abi.IdentityListLinks:  {params: []string{`{"astrid_user_id":"` + userID + `"}`}, effect: "effect list", resource: "identity:list:" + userID},
+	abi.RequestApproval:    {params: []string{`{"action":"launch","resource":"rocket","risk_level":"high"}`}, resource: "ask:launch:rocket", own: true, answers: true},
 }
 
 // messageCases are the rows whose allowed calls are counted and whose refusals are recorded.
 var messageCases = map[abi.Function]gateCase{
-	abi.IpcPublish:   {params: []string{"t.v1.a", "{}"}, effect: "effect publish", resource: "ipc:publish:t.v1.a"},
-	abi.IpcSubscribe: {params: []string{"t.v1.a"}, resource: "ipc:subscribe:t.v1.a"},
-	abi.TriggerHook:  {params: []string{`{"hook":"t.v1.h","payload":{}}`}, effect: "effect trigger", resource: "hook:t.v1.h", own: true},
+	abi.IpcPublish:     {params: []string{"t.v1.a", "{}"}, effect: "effect publish", resource: "ipc:publish:t.v1.a"},
+	abi.IpcSubscribe:   {params: []string{"t.v1.a"}, resource: "ipc:subscribe:t.v1.a"},
+	abi.UplinkRegister: {params: []string{"n", "Chat", "human"}, resource: "uplink:register:chat/n"},
+	abi.UplinkSend:     {params: []string{"up", "7", "hello"}, effect: "effect publish", resource: "uplink:send:chat/n", prepare: registered},
+	abi.TriggerHook:    {params: []string{`{"hook":"t.v1.h","payload":{}}`}, effect: "effect trigger", resource: "hook:t.v1.h", own: true},
+}
+
+// knocked gives the instance a socket that somebody has connected to.
+func knocked(r *gateRun) {
+	here, there := net.Pipe()
+	l := &netListener{name: "box", principal: "default", next: here, close: func() {}}
+	if _, err := r.g.inst.addListener(l); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = errors.Join(here.Close(), there.Close()) })
+}
+
+func installing(r *gateRun) { r.g.call.Lifecycle = true }
+
+func registered(r *gateRun) {
+	must(r.t, r.g.inst.addUplink(&uplink{id: "up", name: "n", platform: "chat", profile: "chat"}))
 }
 
 // TestEveryRow: each of the 49 has a test of its decision, or none to take.
@@ -126,7 +152,11 @@ func newGateRun(t *testing.T, fn abi.Function, c gateCase, o rigOptions, declare
 		grants = everythingGrants()
 		grants.Net = []NetRule{netRule{u.Hostname(), port, true}}
 	}
-	return &gateRun{rig: r, g: r.guest(newCapsule(grants)), c: c, fn: fn, urls: strings.NewReplacer("$URL", srv.URL, "$HOME", r.home)}
+	run := &gateRun{rig: r, g: r.guest(newCapsule(grants)), c: c, fn: fn, urls: strings.NewReplacer("$URL", srv.URL, "$HOME", r.home)}
+	if c.prepare != nil {
+		c.prepare(run)
+	}
+	return run
 }
 
 func (r *gateRun) call() ([]byte, *abi.Error) {
@@ -158,6 +188,9 @@ func (r *gateRun) wantRefused(code abi.Code, layer string, verdict audit.Verdict
 		if strings.HasPrefix(e, "effect") {
 			r.t.Errorf("the effect happened: %q", r.history())
 		}
+	}
+	if n := r.g.inst.openConns(); n > 0 {
+		r.t.Errorf("%d connections were accepted", n)
 	}
 	all := r.decisions("default")
 	if code == abi.CodeAudit {
@@ -194,13 +227,15 @@ func TestGate(t *testing.T) {
 				o := rigOptions{rules: approval.Rules{Mode: approval.Autonomous, BlockedCapsules: []approval.Rule{{Value: "guest", Source: "config.toml:9"}}}}
 				newGateRun(t, fn, c, o, true).wantRefused(abi.CodeDenied, approval.LayerPolicy, audit.Deny)
 			})
-			t.Run("nobody there", func(t *testing.T) {
-				r := newGateRun(t, fn, c, rigOptions{}, true)
-				r.wantRefused(abi.CodeDeferred, approval.LayerApproval, audit.Defer)
-				if n := len(r.gate.Approvals().Pending("default")); n != 1 {
-					t.Errorf("%d requests are queued", n)
-				}
-			})
+			if !c.free {
+				t.Run("nobody there", func(t *testing.T) {
+					r := newGateRun(t, fn, c, rigOptions{}, true)
+					r.wantRefused(abi.CodeDeferred, approval.LayerApproval, audit.Defer)
+					if n := len(r.gate.Approvals().Pending("default")); n != 1 {
+						t.Errorf("%d requests are queued", n)
+					}
+				})
+			}
 			t.Run("audit fails", func(t *testing.T) {
 				r := newGateRun(t, fn, c, rigOptions{rules: autonomous}, true)
 				r.auditor.fail = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,14 @@ type Secrets interface {
 	Get(principal, capsule, name string) (string, error)
 	Has(principal, capsule, name string) (bool, error)
 	Set(principal, capsule, name, value string) error
+	CheckName(name string) error
+}
+
+// Sockets opens the sockets of capsules.
+type Sockets interface {
+	// Listen opens a capsule's socket of that name, in place of one that a daemon which was killed has left. Only
+	// connections of the user who runs the daemon come out of the listener. In use already, it is an abi.ErrExists.
+	Listen(capsule, name string) (net.Listener, error)
 }
 
 // Files finds the file trees of a call.
@@ -76,16 +85,19 @@ type HTTPLimits struct {
 
 // Services are what the host functions act on. All fields are required but HTTP and Now.
 type Services struct {
-	Gate      Gate
-	Publisher Publisher
-	Bus       Subscriber
-	KV        func(principal, capsule string) Space
-	Secrets   Secrets
-	Files     Files
-	Log       LogSink
-	Directory Directory
-	HTTP      HTTPLimits
-	Now       func() time.Time // default time.Now
+	Gate       Gate
+	Publisher  Publisher
+	Bus        Subscriber
+	KV         func(principal, capsule string) Space
+	Secrets    Secrets
+	Sockets    Sockets
+	Identities Identities
+	Asker      Asker
+	Files      Files
+	Log        LogSink
+	Directory  Directory
+	HTTP       HTTPLimits
+	Now        func() time.Time // default time.Now
 }
 
 // Host serves the table to guests.

@@ -32,6 +32,12 @@ type Instance struct {
 	handles  []abi.InterceptorHandle
 	nextHTTP uint64
 	streams  map[uint64]*httpStream
+
+	nextNet   uint64
+	listeners map[uint64]*netListener
+	nextConn  uint64
+	conns     map[uint64]*netConn
+	uplinks   []*uplink
 }
 
 type subscription struct {
@@ -49,6 +55,9 @@ func (h *Host) NewInstance(c *Capsule, runLoop bool) (*Instance, error) {
 		limiter: ipc.NewRateLimiter(ipc.RateLimits{Now: h.svc.Now}),
 		subs:    make(map[uint64]*subscription),
 		streams: make(map[uint64]*httpStream),
+
+		listeners: make(map[uint64]*netListener),
+		conns:     make(map[uint64]*netConn),
 	}
 	if !runLoop {
 		return inst, nil
@@ -73,13 +82,21 @@ func (i *Instance) Park(b []byte) { i.parked = b }
 // Capsule returns the capsule the instance belongs to.
 func (i *Instance) Capsule() *Capsule { return i.capsule }
 
-// Close ends subscriptions and streams; calls blocked in them return.
+// Close ends subscriptions, streams and sockets; calls blocked in them return.
 func (i *Instance) Close() {
 	i.mu.Lock()
 	i.closed = true
 	subs, streams := i.subs, i.streams
 	i.subs, i.streams = nil, nil
+	listeners, conns := i.listeners, i.conns
+	i.listeners, i.conns, i.uplinks = nil, nil, nil
 	i.mu.Unlock()
+	for _, l := range listeners {
+		l.close()
+	}
+	for _, c := range conns {
+		_ = c.conn.Close() // whatever it says, it is closed
+	}
 	for _, s := range subs {
 		s.Close()
 	}

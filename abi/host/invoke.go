@@ -61,6 +61,9 @@ func (h *Host) guarded(ctx context.Context, f *frame, fn abi.Function, r *row, a
 	if err != nil {
 		return nil, err
 	}
+	if p.idle {
+		return nil, nil
+	}
 	p.action.Class = r.class
 	p.action.Function = fn.String()
 	if p.bounds == nil {

@@ -38,16 +38,19 @@ func must(t testing.TB, err error) {
 
 // rig is a host over a real gate, signed log, bus and file trees.
 type rig struct {
-	t     testing.TB
-	host  *Host
-	gate  *approval.Interceptor
-	log   *audit.Log
-	bus   *ipc.Bus
-	rt    wazero.Runtime
-	store *kvStore
-	keys  *secrets
-	ws    string // host directories
-	home  string
+	t      testing.TB
+	host   *Host
+	gate   *approval.Interceptor
+	log    *audit.Log
+	bus    *ipc.Bus
+	rt     wazero.Runtime
+	store  *kvStore
+	keys   *secrets
+	people *people
+	ask    func(context.Context, abi.OnboardingField) (abi.ElicitResponse, error)
+	onBind func(path string) // called before the guest knows of its socket
+	ws     string            // host directories
+	home   string
 
 	auditor *failingAuditor
 	mu      sync.Mutex
@@ -68,10 +71,11 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	ctx := context.Background()
 	r := &rig{t: t, store: &kvStore{m: map[string][]byte{}}, keys: &secrets{m: map[string]string{}}}
+	r.people = &people{note: r.note, links: map[string]abi.IdentityLinkRecord{}}
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
 	r.ws, r.home = filepath.Join(base, "ws"), filepath.Join(base, "home")
-	for _, d := range []string{r.ws, r.home, filepath.Join(base, "tmp"), filepath.Join(base, "audit")} {
+	for _, d := range []string{r.ws, r.home, filepath.Join(base, "tmp"), filepath.Join(base, "audit"), filepath.Join(base, "run")} {
 		must(t, os.Mkdir(d, 0o700))
 	}
 	key, err := capability.NewKey(make([]byte, capability.SeedSize))
@@ -99,8 +103,8 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	r.host = New(Services{
 		Gate: r.gate, Publisher: r, Bus: r.bus, Log: r, Directory: r, HTTP: o.http, Now: o.now,
 		KV:      func(principal, capsule string) Space { return r.store.space(principal + ":" + capsule + ":") },
-		Secrets: r.keys,
-		Files:   trees{ws: watched{overlay, r.note}, home: watched{home, r.note}, tmp: watched{tmp, r.note}},
+		Secrets: r.keys, Sockets: rigSockets{filepath.Join(base, "run"), r}, Identities: r.people, Asker: r,
+		Files: trees{ws: watched{overlay, r.note}, home: watched{home, r.note}, tmp: watched{tmp, r.note}},
 	})
 	r.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(compiled))
 	must(t, r.host.LinkNative(ctx, r.rt, func(context.Context) {}))
@@ -288,40 +292,6 @@ func (k kvSpace) ClearPrefix(ctx context.Context, prefix string) (int, error) {
 	return len(keys), err
 }
 
-// secrets keeps secrets in memory.
-type secrets struct {
-	mu  sync.Mutex
-	m   map[string]string
-	err error // of whatever is asked
-}
-
-func (s *secrets) Get(principal, capsule, name string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v, ok := s.m[principal+":"+capsule+":"+name]
-	if !ok && s.err == nil {
-		return "", fs.ErrNotExist
-	}
-	return v, s.err
-}
-
-func (s *secrets) Has(principal, capsule, name string) (bool, error) {
-	_, err := s.Get(principal, capsule, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (s *secrets) Set(principal, capsule, name, value string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.m[principal+":"+capsule+":"+name] = value
-	}
-	return s.err
-}
-
 // netRule permits one host and port, exactly or not.
 type netRule struct {
 	host  string
@@ -340,6 +310,7 @@ func everythingGrants() Grants {
 	return Grants{
 		FSRead: []string{"*", "home://", "/tmp"}, FSWrite: []string{"*", "home://", "/tmp"},
 		IPCPublish: []string{"t.v1.*"}, IPCSubscribe: []string{"t.v1.*"},
+		NetBind: []string{"*"}, Identity: []string{"admin"}, Uplink: true,
 		Source: "Capsule.toml:7",
 	}
 }

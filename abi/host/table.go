@@ -23,6 +23,8 @@ type plan struct {
 	do     effect
 	// holds: the effect outlives the call and settles the grant itself (HTTP streams).
 	holds bool
+	// idle: nothing would happen, so that there is nothing to decide; the answer is empty.
+	idle bool
 	// refused, if set, may turn a refusal into an answer (the guest asked to be told).
 	refused func(err error) ([]byte, bool)
 }
@@ -64,8 +66,8 @@ func (h *Host) rows() [abi.FunctionCount]row {
 		abi.IpcPoll:        {class: plain, kind: kindSubscription, params: []param{pHandle}, plain: h.poll},
 		abi.IpcRecv:        {class: plain, kind: kindSubscription, params: []param{pHandle, {"timeout_ms", abi.MaxHandle}}, plain: h.recv},
 
-		abi.UplinkRegister: later(message, "registering an uplink", param{"name", abi.MaxUplinkField}, param{"platform", abi.MaxUplinkField}, param{"profile", abi.MaxUplinkField}),
-		abi.UplinkSend:     later(message, "sending through an uplink", param{"uplink_id", abi.MaxUplinkID}, param{"platform_user_id", abi.MaxUplinkField}, param{"content", abi.MaxUplinkContent}),
+		abi.UplinkRegister: {class: message, params: []param{{"name", abi.MaxUplinkField}, {"platform", abi.MaxUplinkField}, {"profile", abi.MaxUplinkField}}, plan: h.planUplink},
+		abi.UplinkSend:     {class: message, params: []param{{"uplink_id", abi.MaxUplinkID}, {"platform_user_id", abi.MaxUplinkField}, {"content", abi.MaxUplinkContent}}, plan: h.planUplinkSend},
 
 		abi.KvGet:         {class: plain, kind: kindKV, params: []param{pKey}, plain: h.kvGet},
 		abi.KvSet:         {class: plain, kind: kindKV, params: []param{pKey, {"value", abi.MaxValue}}, plain: h.kvSet},
@@ -80,31 +82,31 @@ func (h *Host) rows() [abi.FunctionCount]row {
 		abi.Log:           {class: plain, kind: kindSelf, params: []param{{"level", abi.MaxLogLevel}, {"message", abi.MaxLogMessage}}, plain: h.log},
 		abi.SpawnHost:     later(guarded, "running a program", pReq),
 
-		abi.NetBindUnix: later(guarded, "listening on a socket", pPath),
-		abi.NetAccept:   later(guarded, "accepting a connection", pStream),
-		abi.NetRead:     later(guarded, "reading from a socket", pStream),
-		abi.NetWrite:    later(guarded, "writing to a socket", pStream, param{"data", abi.MaxValue}),
+		abi.NetBindUnix: {class: guarded, params: []param{pPath}, plan: h.planBind},
+		abi.NetAccept:   {class: guarded, params: []param{pStream}, plan: h.planAccept},
+		abi.NetRead:     {class: plain, kind: kindStream, params: []param{pStream}, plain: h.netRead},
+		abi.NetWrite:    {class: plain, kind: kindStream, params: []param{pStream, {"data", abi.MaxValue}}, plain: h.netWrite},
 
-		abi.Elicit:                later(guarded, "asking the user for a setting", pReq),
-		abi.HasSecret:             later(plain, "looking up a secret", param{"request", abi.MaxKey}),
+		abi.Elicit:                {class: guarded, params: []param{pReq}, plan: h.planElicit},
+		abi.HasSecret:             {class: plain, kind: kindKV, params: []param{{"request", abi.MaxKey}}, plain: h.hasSecret},
 		abi.SignalReady:           {class: plain, kind: kindSelf, plain: h.signalReady},
 		abi.ClockMs:               {class: plain, kind: kindSelf, plain: h.clockMs},
 		abi.GetInterceptorHandles: {class: plain, kind: kindSelf, plain: h.interceptorHandles},
 		abi.RequestApproval:       {class: guarded, params: []param{pReq}, plan: h.planApproval},
 
-		abi.IdentityResolve:    later(guarded, "resolving an identity", pReq),
-		abi.IdentityLink:       later(guarded, "linking an identity", pReq),
-		abi.IdentityUnlink:     later(guarded, "unlinking an identity", pReq),
-		abi.IdentityCreateUser: later(guarded, "creating a user", pReq),
-		abi.IdentityListLinks:  later(guarded, "listing identity links", pReq),
+		abi.IdentityResolve:    {class: guarded, params: []param{pReq}, plan: h.planResolve},
+		abi.IdentityLink:       {class: guarded, params: []param{pReq}, plan: h.planLinkAccount},
+		abi.IdentityUnlink:     {class: guarded, params: []param{pReq}, plan: h.planUnlinkAccount},
+		abi.IdentityCreateUser: {class: guarded, params: []param{pReq}, plan: h.planCreateUser},
+		abi.IdentityListLinks:  {class: guarded, params: []param{pReq}, plan: h.planListLinks},
 
 		abi.CheckCapsuleCapability: {class: plain, kind: kindSelf, params: []param{{"request", abi.MaxCapabilityCheck}}, plain: h.checkCapability},
 
 		abi.SpawnBackgroundHost: later(guarded, "running a background program", pReq),
 		abi.ReadProcessLogsHost: later(guarded, "reading a program's output", param{"request", abi.MaxProcessHandle}),
 		abi.KillProcessHost:     later(guarded, "ending a program", param{"request", abi.MaxProcessHandle}),
-		abi.NetCloseStream:      later(guarded, "closing a socket", pStream),
-		abi.NetPollAccept:       later(guarded, "accepting a connection", pStream),
+		abi.NetCloseStream:      {class: plain, kind: kindStream, params: []param{pStream}, plain: h.netClose},
+		abi.NetPollAccept:       {class: guarded, params: []param{pStream}, plan: h.planPollAccept},
 
 		abi.HTTPStreamStart: {class: guarded, params: []param{pReq}, plan: h.planHTTPStream},
 		abi.HTTPStreamRead:  {class: plain, kind: kindStream, params: []param{pStream}, plain: h.streamRead},

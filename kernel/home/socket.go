@@ -20,7 +20,25 @@ func (h Home) socketLink() string { return h.join("run", "system.sock") }
 // ListenPath returns where the daemon must listen and makes the directory for it. lookup is os.LookupEnv or a stand-in.
 // Call it with the lock held.
 func (h Home) ListenPath(lookup func(string) (string, bool)) (string, error) {
-	link := h.socketLink()
+	return h.place(h.socketLink(), "system.sock", lookup)
+}
+
+// CapsuleSocket returns where people look for a socket of a capsule, run/capsules/<capsule>/<name>.sock, and where it must be,
+// which is the same unless that is too long. It makes the directories. Both names must have been checked.
+func (h Home) CapsuleSocket(capsule, name string, lookup func(string) (string, bool)) (link, path string, err error) {
+	dir := h.join("run", "capsules", capsule)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", "", explain("make", dir, err)
+	}
+	link = filepath.Join(dir, name+".sock")
+	sum := sha256.Sum256([]byte(capsule + "/" + name))
+	path, err = h.place(link, hex.EncodeToString(sum[:8])+".sock", lookup)
+	return link, path, err
+}
+
+// place is link itself, or, when that is too long for a socket, a file of that name in a short private directory which link
+// then points to.
+func (h Home) place(link, file string, lookup func(string) (string, bool)) (string, error) {
 	if len(link) < maxSocketPath {
 		return link, nil
 	}
@@ -28,7 +46,7 @@ func (h Home) ListenPath(lookup func(string) (string, bool)) (string, error) {
 	name := hex.EncodeToString(sum[:8])
 	var errs []error
 	for _, base := range shortDirs(lookup) {
-		path := filepath.Join(base, name, "system.sock")
+		path := filepath.Join(base, name, file)
 		if len(path) >= maxSocketPath {
 			continue
 		}

@@ -94,6 +94,9 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckName is the function of that name, for those who know only the store.
+func (s *Store) CheckName(name string) error { return CheckName(name) }
+
 // checkValue never repeats the value.
 func checkValue(value string) error {
 	switch {
