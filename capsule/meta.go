@@ -34,9 +34,11 @@ type Meta struct {
 	Optional map[string][]string          `json:"optional,omitempty"` // namespace → interfaces whose import is optional
 	Topics   []MetaTopic                  `json:"topics,omitempty"`
 
-	WasmHash string            `json:"wasm_hash,omitempty"` // BLAKE3-256 of the first component, lowercase hex
-	WitFiles map[string]string `json:"wit_files,omitempty"` // name of wit/<name> → BLAKE3
-	Files    map[string]string `json:"files,omitempty"`     // every other installed file, slash-separated → BLAKE3
+	WasmHash string `json:"wasm_hash,omitempty"` // BLAKE3-256 of the first component, lowercase hex
+	// ArchiveHash is the BLAKE3-256 of the archive; that of Pack for a directory.
+	ArchiveHash string            `json:"archive_hash,omitempty"`
+	WitFiles    map[string]string `json:"wit_files,omitempty"` // name of wit/<name> → BLAKE3
+	Files       map[string]string `json:"files,omitempty"`     // every other installed file, slash-separated → BLAKE3
 }
 
 // MetaTopic is a declared topic with its schema inlined.

@@ -45,6 +45,10 @@ func refusedAddr(a netip.Addr) bool {
 	return false
 }
 
+// PrivateAddress tells whether an address lies in a local, private or reserved network, which nobody reaches
+// unless the user has named it.
+func PrivateAddress(a netip.Addr) bool { return refusedAddr(a) }
+
 // ErrPrivateAddress is returned for a host that resolves to a private or local address
 // without an exact host:port rule.
 var ErrPrivateAddress = errors.New("DNS resolved to an unauthorized private or local IP address")

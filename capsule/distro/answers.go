@@ -81,7 +81,7 @@ func (m *Manifest) VariablesOf(entries []Entry) []string {
 	for _, e := range entries {
 		for _, value := range e.Env {
 			// Parse has checked the templates.
-			_, _ = expand(value, func(name string) (string, error) { used[name] = true; return "", nil })
+			_, _ = Expand(value, func(name string) (string, error) { used[name] = true; return "", nil })
 		}
 	}
 	names := make([]string, 0, len(used))
@@ -96,7 +96,7 @@ func (m *Manifest) VariablesOf(entries []Entry) []string {
 func (a Answers) gives(template string) bool {
 	given := false
 	// Parse has checked the templates.
-	_, _ = expand(template, func(name string) (string, error) {
+	_, _ = Expand(template, func(name string) (string, error) {
 		given = given || strings.TrimSpace(a.Variables[name]) != ""
 		return "", nil
 	})
@@ -130,7 +130,7 @@ var errUndefined = errors.New("has no value and no default")
 func (m *Manifest) Env(e Entry, a Answers) (map[string]string, error) {
 	env := map[string]string{}
 	for key, value := range e.Env {
-		text, err := expand(value, func(name string) (string, error) { return m.valueOf(name, a) })
+		text, err := Expand(value, func(name string) (string, error) { return m.valueOf(name, a) })
 		switch {
 		case err == nil:
 			env[key] = text
@@ -152,8 +152,8 @@ func (m *Manifest) valueOf(name string, a Answers) (string, error) {
 	return "", fmt.Errorf("variable %s %w", name, errUndefined)
 }
 
-// expand replaces each {{ name }} by its value, once: a value that looks like a template stays as it is.
-func expand(text string, value func(name string) (string, error)) (string, error) {
+// Expand replaces each {{ name }} by its value, once: a value that looks like a template stays as it is.
+func Expand(text string, value func(name string) (string, error)) (string, error) {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "{{")

@@ -122,15 +122,24 @@ func (m memSecrets) Delete(p, c, n string) error {
 	return nil
 }
 
+// install prepares and installs.
+func (h *home) install() (*Result, error) {
+	p, err := Prepare(context.Background(), h.Options)
+	if err != nil {
+		return nil, err
+	}
+	return p.Install(context.Background())
+}
+
 func TestInstall(t *testing.T) {
 	h := newHome(t)
 	var seen []string
-	h.Progress = func(done, total int, name string) { seen = append(seen, name) }
-	var err error
-	if h.Agreed, err = Preview(context.Background(), h.Options); err != nil {
-		t.Fatal(err)
+	h.Progress = func(e Event) {
+		if e.Phase == Done {
+			seen = append(seen, e.Name)
+		}
 	}
-	r, err := Install(context.Background(), h.Options)
+	r, err := h.install()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +158,7 @@ func TestInstall(t *testing.T) {
 		t.Fatalf("%+v %v", l, err)
 	}
 	e, _ := l.Find("my-llm")
-	if e != (LockEntry{"my-llm", "0.1.0", "@example/my-llm", "blake3:" + capsule.Hash([]byte("my"))}) {
+	if e != (LockEntry{"my-llm", "0.1.0", "@example/my-llm", "blake3:" + capsule.Hash([]byte("my")), "blake3:" + capsule.Hash(h.archives["my-llm.capsule"].Data)}) {
 		t.Errorf("%+v", e)
 	}
 	first, _ := os.ReadFile(h.LockPath)
@@ -160,7 +169,7 @@ func TestInstall(t *testing.T) {
 	}
 	answers := h.Answers.Variables
 	h.Answers.Variables = nil
-	if _, err := Install(context.Background(), h.Options); err != nil {
+	if _, err := h.install(); err != nil {
 		t.Fatal(err)
 	}
 	want["api_key"] = "mine"
@@ -173,7 +182,7 @@ func TestInstall(t *testing.T) {
 
 	// Who answers again means it.
 	h.Answers.Variables = answers
-	if _, err := Install(context.Background(), h.Options); err != nil {
+	if _, err := h.install(); err != nil {
 		t.Fatal(err)
 	}
 	want["api_key"] = "secret"
@@ -184,9 +193,11 @@ func TestInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh, err := l.Refresh(all, h.Now())
-	if err != nil || len(fresh.Capsules) != 3 || fresh.Capsules[1] != e {
-		t.Errorf("%+v %v", fresh, err)
+	if next := l.Follow(all); !next.Same(l) {
+		t.Errorf("nothing changed, but the lock is now %+v", next)
+	}
+	if next := l.Follow(all[1:]); len(next.Capsules) != 2 || next.Same(l) {
+		t.Errorf("one is gone, the lock has %+v", next)
 	}
 }
 
@@ -208,18 +219,12 @@ func TestInstallFailureWritesNoLock(t *testing.T) {
 		"requirement": {func(h *home) {
 			h.archives["my-llm.capsule"] = archiveOf(h.t, manifestOf("my-llm", strings.Replace(llmTables, "1.0.0", "3.0.0", 1)), "x")
 			h.writeUser(manifestOf("user", "[env]\ngreeting = { type = \"string\" }\n"))
-		}, "no installed capsule provides astrid/llm ^1.0"},
+		}, "no capsule provides astrid/llm ^1.0"},
 		"undeclared env": {func(h *home) { h.writeUser(manifestOf("user", "")) }, `"greeting", which the capsule does not declare`},
 		"pinned otherwise": {func(h *home) {
-			h.Pin = &Lock{Capsules: []LockEntry{{Name: "cli", Hash: "blake3:" + capsule.Hash([]byte("older"))}}}
-		}, capsule.Hash([]byte("older")) + " was expected"},
-		"other manifest than shown": {func(h *home) {
-			var err error
-			if h.Agreed, err = Preview(context.Background(), h.Options); err != nil {
-				h.t.Fatal(err)
-			}
-			h.archives["cli.capsule"] = archiveOf(h.t, manifestOf("cli", "[capabilities]\nuplink = true\nnet = [\"*\"]\n"), "cli")
-		}, "is not the one that was agreed to"},
+			h.lockNow()
+			h.archives["cli.capsule"] = archiveOf(h.t, manifestOf("cli", "[capabilities]\nuplink = true\n"), "older")
+		}, "locked is"},
 		"consent refused": {func(h *home) {
 			h.Store.Consent = func(_ context.Context, next, _ *capsule.Manifest) error {
 				if next.ID() == "cli" {
@@ -233,7 +238,7 @@ func TestInstallFailureWritesNoLock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
 			tt.setup(h)
-			_, err := Install(context.Background(), h.Options)
+			_, err := h.install()
 			var failed *FailedError
 			if !errors.As(err, &failed) || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want it to mention %q", err, tt.want)
@@ -242,6 +247,72 @@ func TestInstallFailureWritesNoLock(t *testing.T) {
 				t.Error("a lock was written")
 			}
 		})
+	}
+}
+
+// lockNow makes a lock of what would be installed, without installing it.
+func (h *home) lockNow() {
+	h.t.Helper()
+	other := *h
+	other.dir = h.t.TempDir()
+	other.Store = &store.Store{Dir: filepath.Join(other.dir, "capsules"), BinDir: filepath.Join(other.dir, "bin")}
+	other.Settings = capsule.Settings{Principal: "default", Home: other.dir, Secrets: memSecrets{}}
+	other.LockPath = filepath.Join(other.dir, LockName)
+	r, err := other.install()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.Locked = r.Lock
+}
+
+// On another home the lock gives the same, or nothing.
+func TestLocked(t *testing.T) {
+	h := newHome(t)
+	h.lockNow()
+	h.Now = time.Now
+	r, err := h.install()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Lock.Same(h.Locked) || r.Lock.Distro.ResolvedAt != h.Locked.Distro.ResolvedAt {
+		t.Errorf("%+v is not %+v", r.Lock, h.Locked)
+	}
+	for name, tt := range map[string]func(*home){
+		"another version of the distro": func(h *home) { h.Locked.Distro.Version = "9.0.0" },
+		"another source":                func(h *home) { h.Locked.Capsules[1].Source = "@else/where" },
+		"another version":               func(h *home) { h.Locked.Capsules[1].Version = "0.0.9" },
+		"one more":                      func(h *home) { h.Locked.Capsules = h.Locked.Capsules[1:] },
+		"one less":                      func(h *home) { h.Locked.Capsules = append(h.Locked.Capsules, LockEntry{Name: "more"}) },
+		"another provider":              func(h *home) { h.Answers.Groups = map[string][]string{"llm": {"other-llm"}} },
+		"another file in a directory":   func(h *home) { h.writeUser(manifestOf("user", userTables) + "# more\n") },
+		"another archive of the same binary": func(h *home) {
+			h.archives["cli.capsule"] = archiveOf(h.t, manifestOf("cli", "[capabilities]\nuplink = true\n")+"#\n", "cli")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHome(t)
+			h.lockNow()
+			tt(h)
+			if _, err := h.install(); !errors.Is(err, ErrLocked) {
+				t.Errorf("error %v", err)
+			}
+			if all, _ := h.Store.List(); len(all) != 0 {
+				t.Errorf("installed %v", all)
+			}
+		})
+	}
+}
+
+// What is between the look and the installation exchanged is not installed.
+func TestExchangedAfterPrepare(t *testing.T) {
+	h := newHome(t)
+	p, err := Prepare(context.Background(), h.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.archives["cli.capsule"] = archiveOf(h.t, manifestOf("cli", "[capabilities]\nuplink = true\nnet = [\"*\"]\n"), "cli")
+	if _, err := p.Install(context.Background()); !errors.Is(err, store.ErrIntegrity) {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -264,7 +335,7 @@ func TestInstallChecksFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
 			setup(h)
-			if _, err := Install(context.Background(), h.Options); err == nil {
+			if _, err := h.install(); err == nil {
 				t.Fatal("no error")
 			}
 			if all, _ := h.Store.List(); len(all) != 0 {
@@ -277,38 +348,20 @@ func TestInstallChecksFirst(t *testing.T) {
 func TestInstallCancelled(t *testing.T) {
 	h := newHome(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	h.Progress = func(done, _ int, _ string) {
-		if done == 1 {
+	h.Progress = func(e Event) {
+		if e.Phase == Installing {
 			cancel()
 		}
 	}
-	if _, err := Install(ctx, h.Options); err == nil {
-		t.Fatal("no error")
-	}
-	if _, err := os.Stat(h.LockPath); !errors.Is(err, os.ErrNotExist) {
-		t.Error("a lock was written")
-	}
-}
-
-func TestPreview(t *testing.T) {
-	h := newHome(t)
-	manifests, err := Preview(context.Background(), h.Options)
+	p, err := Prepare(ctx, h.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, m := range manifests {
-		names = append(names, m.ID())
+	if _, err := p.Install(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
 	}
-	if !slices.Equal(names, []string{"cli", "my-llm", "user"}) {
-		t.Errorf("previewed %v", names)
-	}
-	if all, _ := h.Store.List(); len(all) != 0 {
-		t.Errorf("installed %v", all)
-	}
-	h.archives["cli.capsule"].Data = nil
-	if _, err := Preview(context.Background(), h.Options); err == nil || !strings.Contains(err.Error(), "capsule cli") {
-		t.Error(err)
+	if _, err := os.Stat(h.LockPath); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a lock was written")
 	}
 }
 

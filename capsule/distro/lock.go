@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,11 +41,15 @@ type LockEntry struct {
 	Name    string `toml:"name,required"`
 	Version string `toml:"version,required"`
 	Source  string `toml:"source,required"`
-	Hash    string `toml:"hash,required"` // "blake3:<hex>" of the binary; "" for a capsule without one
+	Hash    string `toml:"hash,required"`     // "blake3:<hex>" of the binary; "" for a capsule without one
+	Archive string `toml:"archive,omitempty"` // the same of the archive; "" in locks of earlier versions
 }
 
 // WasmHash is the hash without its algorithm; "" when there is none.
 func (e LockEntry) WasmHash() string { return strings.TrimPrefix(e.Hash, hashPrefix) }
+
+// ArchiveHash is the hash of the archive without its algorithm; "" when there is none.
+func (e LockEntry) ArchiveHash() string { return strings.TrimPrefix(e.Archive, hashPrefix) }
 
 // ParseLock reads and validates a lock.
 func ParseLock(path string, data []byte) (*Lock, error) {
@@ -77,6 +81,9 @@ func ParseLock(path string, data []byte) (*Lock, error) {
 			errs = append(errs, doc.Errorf(key+".name", "capsule %q is listed twice", e.Name))
 		}
 		seen[e.Name] = true
+		if e.Archive != "" && (!strings.HasPrefix(e.Archive, hashPrefix) || !capsule.ValidHash(e.ArchiveHash())) {
+			errs = append(errs, doc.Errorf(key+".archive", "want %q and 64 hex digits", hashPrefix))
+		}
 		if e.Hash != "" && (!strings.HasPrefix(e.Hash, hashPrefix) || !capsule.ValidHash(e.WasmHash())) {
 			errs = append(errs, doc.Errorf(key+".hash", "want %q and 64 hex digits", hashPrefix))
 		}
@@ -133,25 +140,39 @@ func (l *Lock) Find(name string) (LockEntry, bool) {
 	return LockEntry{}, false
 }
 
-// Refresh returns a lock of the same distro that describes everything installed now, by name. It is for the
-// time after single capsules were updated. A capsule without a readable record is an error.
-func (l *Lock) Refresh(all []store.Installed, now time.Time) (*Lock, error) {
-	out := &Lock{SchemaVersion: SchemaVersion, Distro: l.Distro}
-	out.Distro.ResolvedAt = formatTime(now)
-	for _, i := range all {
-		if i.Err != nil {
-			return nil, fmt.Errorf("capsule %s: %w", i.Name, i.Err)
+// Follow returns the lock with what is installed now of the capsules that it lists. It is for the time after
+// single capsules were installed, updated or removed. What cannot be read keeps its entry.
+func (l *Lock) Follow(all []store.Installed) *Lock {
+	out := &Lock{SchemaVersion: l.SchemaVersion, Distro: l.Distro}
+	for _, e := range l.Capsules {
+		n := slices.IndexFunc(all, func(i store.Installed) bool { return i.Name == e.Name })
+		if n < 0 {
+			continue
 		}
-		out.Capsules = append(out.Capsules, lockEntry(i, i.Meta.Source))
+		if i := all[n]; i.Err == nil {
+			source := i.Meta.Source
+			if source == "" {
+				source = e.Source
+			}
+			e = lockEntry(i, source)
+		}
+		out.Capsules = append(out.Capsules, e)
 	}
-	sort.SliceStable(out.Capsules, func(i, j int) bool { return out.Capsules[i].Name < out.Capsules[j].Name })
-	return out, nil
+	return out
+}
+
+// Same reports whether two locks list the same, whenever each was made. No lock (nil) is like no other.
+func (l *Lock) Same(o *Lock) bool {
+	return l != nil && o != nil && l.Distro.ID == o.Distro.ID && l.Distro.Version == o.Distro.Version && slices.Equal(l.Capsules, o.Capsules)
 }
 
 func lockEntry(i store.Installed, source string) LockEntry {
 	e := LockEntry{Name: i.Name, Version: i.Meta.Version, Source: source}
 	if i.Meta.WasmHash != "" {
 		e.Hash = hashPrefix + i.Meta.WasmHash
+	}
+	if i.Meta.ArchiveHash != "" {
+		e.Archive = hashPrefix + i.Meta.ArchiveHash
 	}
 	return e
 }

@@ -193,7 +193,7 @@ func (c *checker) capsules() {
 		}
 		uplink = uplink || e.Role == RoleUplink
 		for name, value := range e.Env {
-			if _, err := expand(value, c.declared); err != nil {
+			if _, err := Expand(value, c.declared); err != nil {
 				c.fail(stricttoml.Join(key+".env", name), "%v", err)
 			}
 		}

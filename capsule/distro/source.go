@@ -16,16 +16,17 @@ import (
 // ErrNoSource is wrapped when a Source does not have a capsule.
 var ErrNoSource = errors.New("no source for this capsule")
 
-// Source finds the package of an entry.
+// Source finds the package of an entry. It is asked at least twice for each, and gives the same.
 type Source interface {
 	Open(ctx context.Context, e Entry) (Package, error)
 }
 
 // Package is a capsule ready to install: a directory or a .capsule file at Path, or a stream of an archive,
-// which is closed after use.
+// which is closed after use; or nothing but the hash of its archive, because that is what is installed.
 type Package struct {
-	Path    string
-	Archive io.ReadCloser
+	Path      string
+	Archive   io.ReadCloser
+	Installed string
 }
 
 func (p Package) install(ctx context.Context, s *store.Store, o store.InstallOptions) (store.Installed, error) {
@@ -36,9 +37,9 @@ func (p Package) install(ctx context.Context, s *store.Store, o store.InstallOpt
 	return s.InstallArchive(ctx, p.Archive, o)
 }
 
-func (p Package) inspect() (*capsule.Manifest, error) {
+func (p Package) inspect() (m *capsule.Manifest, archiveHash string, err error) {
 	if p.Archive == nil {
-		return store.Inspect(p.Path)
+		return store.InspectPath(p.Path)
 	}
 	defer p.Archive.Close()
 	return store.InspectArchive(p.Archive)

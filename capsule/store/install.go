@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/zeebo/blake3"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
 )
@@ -25,6 +28,8 @@ type InstallOptions struct {
 	Name     string // the package must have this name
 	Version  string // and this version
 	WasmHash string // and this binary: 64 hex digits
+	// ArchiveHash pins the archive: 64 hex digits. A directory counts as what Pack makes of it.
+	ArchiveHash string
 	// ManifestHash pins the manifest to the one whose capabilities the user has agreed to.
 	ManifestHash string
 }
@@ -36,7 +41,7 @@ func (s *Store) InstallPath(ctx context.Context, source string, o InstallOptions
 		return Installed{}, fmt.Errorf("install: %w", err)
 	}
 	if info.IsDir() {
-		return s.install(ctx, o, func(root *os.Root) error { return copyTree(source, root) })
+		return s.install(ctx, o, func(root *os.Root) (string, error) { return fillFromDir(source, root) })
 	}
 	if !info.Mode().IsRegular() || !strings.HasSuffix(source, ArchiveSuffix) {
 		return Installed{}, fmt.Errorf("install %s: %w: want a directory with a %s or a file ending in %s",
@@ -52,12 +57,27 @@ func (s *Store) InstallPath(ctx context.Context, source string, o InstallOptions
 
 // InstallArchive installs a packed capsule from a stream.
 func (s *Store) InstallArchive(ctx context.Context, r io.Reader, o InstallOptions) (Installed, error) {
-	return s.install(ctx, o, func(root *os.Root) error { return unpack(r, root) })
+	return s.install(ctx, o, func(root *os.Root) (string, error) { return fillFromArchive(r, root) })
+}
+
+// fillFromDir copies a prepared directory and returns the hash of the archive that it would make.
+func fillFromDir(dir string, root *os.Root) (archiveHash string, err error) {
+	if err := copyTree(dir, root); err != nil {
+		return "", err
+	}
+	return treeHash(root)
+}
+
+// fillFromArchive unpacks an archive and returns its hash.
+func fillFromArchive(r io.Reader, root *os.Root) (archiveHash string, err error) {
+	h := blake3.New()
+	err = unpack(io.TeeReader(r, h), root) // which reads to the very end, or fails
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // install stages, checks and swaps in. Until the swap the installed state is untouched, and every error
 // leaves it so.
-func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Root) error) (Installed, error) {
+func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Root) (archiveHash string, err error)) (Installed, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Installed{}, fmt.Errorf("install: %w", err)
@@ -76,10 +96,11 @@ func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Roo
 		return Installed{}, fmt.Errorf("install: %w", err)
 	}
 	defer root.Close()
-	if err := fill(root); err != nil {
+	hash, err := fill(root)
+	if err != nil {
 		return Installed{}, fmt.Errorf("install: %w", err)
 	}
-	in := &installation{store: s, options: o, dir: staged, root: root}
+	in := &installation{store: s, options: o, dir: staged, root: root, archiveHash: hash}
 	if err := in.run(ctx); err != nil {
 		return Installed{}, fmt.Errorf("install: %w", err)
 	}
@@ -88,14 +109,15 @@ func (s *Store) install(ctx context.Context, o InstallOptions, fill func(*os.Roo
 
 // installation is one staged package on its way into the store.
 type installation struct {
-	store    *Store
-	options  InstallOptions
-	dir      string
-	root     *os.Root
-	manifest *capsule.Manifest
-	wasm     []byte
-	previous Installed         // Manifest and Meta are nil when there is none
-	wit      map[string][]byte // interface files by name
+	store       *Store
+	options     InstallOptions
+	dir         string
+	root        *os.Root
+	manifest    *capsule.Manifest
+	archiveHash string
+	wasm        []byte
+	previous    Installed         // Manifest and Meta are nil when there is none
+	wit         map[string][]byte // interface files by name
 }
 
 func (in *installation) run(ctx context.Context) error {
@@ -157,6 +179,9 @@ func (in *installation) identify() error {
 	}
 	if want := in.options.Version; want != "" && want != m.Package.Version.String() {
 		return fmt.Errorf("%w: %s has version %s, %s was expected", ErrBadPackage, m.ID(), m.Package.Version, want)
+	}
+	if want := in.options.ArchiveHash; want != "" && want != in.archiveHash {
+		return fmt.Errorf("%w: the archive of %s has hash %s, %s was expected", ErrIntegrity, m.ID(), in.archiveHash, want)
 	}
 	if want := in.options.ManifestHash; want != "" && want != m.Hash {
 		return fmt.Errorf("%w: the manifest of %s is not the one that was agreed to", ErrIntegrity, m.ID())
@@ -221,6 +246,7 @@ func (in *installation) record() (*capsule.Meta, error) {
 	if in.wasm != nil {
 		meta.WasmHash = capsule.Hash(in.wasm)
 	}
+	meta.ArchiveHash = in.archiveHash
 	meta.UpdatedAt = in.store.now()
 	meta.InstalledAt = meta.UpdatedAt
 	meta.Source = in.options.Source

@@ -248,21 +248,21 @@ func TestInstallDirectoryWithLinks(t *testing.T) {
 func TestInspect(t *testing.T) {
 	f := newFixture(t)
 	dir := f.dir(map[string]string{"Capsule.toml": manifest("demo", "1.2.0", "")})
-	if m, err := Inspect(dir); err != nil || m.ID() != "demo" {
+	if m, _, err := InspectPath(dir); err != nil || m.ID() != "demo" {
 		t.Errorf("directory: %v", err)
 	}
 	path := filepath.Join(dir, "demo.capsule")
 	write(t, path, string(archive(t, goodManifest, goodWasm)))
-	if m, err := Inspect(path); err != nil || m.ID() != "demo" {
+	if m, _, err := InspectPath(path); err != nil || m.ID() != "demo" {
 		t.Errorf("archive: %v", err)
 	}
-	if _, err := InspectArchive(bytes.NewReader(archive(t, goodManifest, header{name: "../x"}))); !errors.Is(err, ErrMalicious) {
+	if _, _, err := InspectArchive(bytes.NewReader(archive(t, goodManifest, header{name: "../x"}))); !errors.Is(err, ErrMalicious) {
 		t.Errorf("hostile archive: %v", err)
 	}
-	if _, err := InspectArchive(bytes.NewReader(archive(t, goodWasm))); !errors.Is(err, ErrBadPackage) {
+	if _, _, err := InspectArchive(bytes.NewReader(archive(t, goodWasm))); !errors.Is(err, ErrBadPackage) {
 		t.Errorf("no manifest: %v", err)
 	}
-	if _, err := Inspect(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := InspectPath(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"net/netip"
+	"net/url"
 )
 
 // check returns what is wrong with a value of the right type, or "".
@@ -77,6 +78,15 @@ func storageSpec(v any) string {
 	}
 	if scheme, _, ok := strings.Cut(s, ":"); !ok || scheme == "" {
 		return fmt.Sprintf("%q names no engine; write it as scheme:rest, for example \"bolt:/var/lib/astrid/state.db\"", s)
+	}
+	return ""
+}
+
+// baseURL accepts an address under which others are found.
+func baseURL(v any) string {
+	u, err := url.Parse(v.(string))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Sprintf("%q is no base address; write it as \"https://host\" or \"https://host/path\"", v)
 	}
 	return ""
 }

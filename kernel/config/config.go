@@ -15,6 +15,7 @@ type Config struct {
 	Audit     Audit
 	HTTP      HTTP
 	Limits    Limits
+	Capsules  Capsules
 	Logging   Logging
 	Identity  Identity
 
@@ -99,6 +100,13 @@ type Limits struct {
 	Mailbox          int // messages
 }
 
+// Capsules is the section of the same name.
+type Capsules struct {
+	BaseURL string        // of the release host, http or https
+	Timeout time.Duration // for a server that sends nothing
+	Watch   bool          // the daemon looks for changes by itself
+}
+
 // Logging is the section of the same name.
 type Logging struct {
 	Level         slog.Level
@@ -162,6 +170,7 @@ func (c *Config) fill() {
 		CallDeadline:     seconds("limits.call_deadline_secs"),
 		Mailbox:          int(c.whole("limits.mailbox")),
 	}
+	c.Capsules = Capsules{BaseURL: c.text("capsules.base_url"), Timeout: seconds("capsules.timeout_secs"), Watch: c.flag("capsules.watch")}
 	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days"))}
 	c.Identity = Identity{Links: c.values["identity.links"].v.([]Link)}
 }

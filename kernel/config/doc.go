@@ -31,6 +31,9 @@
 //	limits.guest_memory_mb            capsule/engine/wasm: memory of one instance
 //	limits.call_deadline_secs         capsule: one call of a capsule
 //	limits.mailbox                    capsule: messages waiting for one capsule
+//	capsules.base_url                 the client, for sources on the network: see capsule/remote
+//	capsules.timeout_secs             the same
+//	capsules.watch                    kernel boot: whether changes of installed capsules are looked for
 //	logging.*                         telemetry, in daemon and client
 //	identity.links                    kernel boot, for identity.Store.Apply
 package config

@@ -113,6 +113,13 @@ var keys = []key{
 	{"limits.mailbox", whole, int64(abi.DefaultMailbox), atMost, "", between(1, 1<<16),
 		"messages that may wait for one capsule"},
 
+	{"capsules.base_url", text, "https://github.com", nil, "ASTRID_CAPSULES_BASE_URL", baseURL,
+		"where the releases of @org/name are: a mirror, or a server of your own"},
+	{"capsules.timeout_secs", whole, int64(30), nil, "", between(1, 3600),
+		"how long a server of capsules may send nothing"},
+	{"capsules.watch", flag, true, nil, "", nil,
+		"a running daemon takes changes of installed capsules and their settings by itself"},
+
 	{"logging.level", text, "info", nil, "ASTRID_LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error"),
 		"trace, debug, info, warn or error"},
 	{"logging.retention_days", whole, int64(7), nil, "", between(1, 3650),

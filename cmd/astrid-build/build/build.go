@@ -73,7 +73,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	var archive bytes.Buffer
-	if err := Pack(&archive, files); err != nil {
+	if err := store.Pack(&archive, files); err != nil {
 		return Result{}, err
 	}
 	hash, err := tryInstall(ctx, m, archive.Bytes())

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
 const goSource = `package main
@@ -263,12 +264,12 @@ func TestRunUsage(t *testing.T) {
 
 func TestPackOrder(t *testing.T) {
 	var a, b bytes.Buffer
-	files := []File{{Name: "b"}, {Name: capsule.ManifestName}, {Name: "A", Data: []byte("x")}}
-	if err := Pack(&a, files); err != nil {
+	files := []store.File{{Name: "b"}, {Name: capsule.ManifestName}, {Name: "A", Data: []byte("x")}}
+	if err := store.Pack(&a, files); err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(files)
-	if err := Pack(&b, files); err != nil {
+	if err := store.Pack(&b, files); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(a.Bytes(), b.Bytes()) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gobwas/glob"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
 // project is one capsule on its way into an archive.
@@ -24,7 +25,7 @@ type project struct {
 
 // files collects what goes into the archive: the manifest, the component, everything the manifest names, the
 // interface files in wit/, and what package.include matches and package.exclude does not.
-func (p *project) files() ([]File, error) {
+func (p *project) files() ([]store.File, error) {
 	root, err := os.OpenRoot(p.dir)
 	if err != nil {
 		return nil, err
@@ -38,10 +39,10 @@ func (p *project) files() ([]File, error) {
 		return nil, err
 	}
 	component := ""
-	var out []File
+	var out []store.File
 	if p.wasm != nil {
 		component = path.Clean(p.manifest.Main().File)
-		out = append(out, File{Name: component, Data: p.wasm})
+		out = append(out, store.File{Name: component, Data: p.wasm})
 	}
 	sorted := make([]string, 0, len(names))
 	for name := range names {
@@ -157,14 +158,14 @@ func isFile(root *os.Root, name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func read(root *os.Root, name string) (File, error) {
+func read(root *os.Root, name string) (store.File, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
-		return File{}, fmt.Errorf("%s is missing: %w", name, err)
+		return store.File{}, fmt.Errorf("%s is missing: %w", name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return File{}, fmt.Errorf("%s is not a regular file", filepath.ToSlash(name))
+		return store.File{}, fmt.Errorf("%s is not a regular file", filepath.ToSlash(name))
 	}
 	data, err := root.ReadFile(name)
-	return File{Name: name, Data: data, Executable: info.Mode()&0o100 != 0}, err
+	return store.File{Name: name, Data: data, Executable: info.Mode()&0o100 != 0}, err
 }

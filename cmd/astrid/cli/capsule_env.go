@@ -16,16 +16,25 @@ import (
 func (o *installOptions) settings(m *capsule.Manifest, before map[string]string, in *bufio.Reader) (map[string]string, error) {
 	values := maps.Clone(before)
 	given := make(map[string]bool)
-	for _, kv := range o.set {
-		key, value, ok := strings.Cut(kv, "=")
-		field, known := m.Env[key]
-		if !ok || !known {
-			return nil, fail(ExitUsage, "--set %s: use KEY=VALUE with a setting of %s: %s", key, m.ID(), orNone(names(m.Env)))
+	answers, err := o.sys.gather(o.answersFile, o.set)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range names(m.Env) {
+		value, ok, err := answers.answer(key)
+		if err != nil {
+			return nil, err
 		}
-		if err := field.Check(value); err != nil && value != "" {
-			return nil, fail(ExitUsage, "--set %s: %w", key, err)
+		if !ok {
+			continue
+		}
+		if err := m.Env[key].Check(value); err != nil && value != "" {
+			return nil, fail(ExitUsage, "%s: %w", key, err)
 		}
 		values[key], given[key] = value, true
+	}
+	if extra := answers.unused(); len(extra) > 0 {
+		return nil, fail(ExitUsage, "%s is no setting of %s: it has %s", strings.Join(extra, ", "), m.ID(), orNone(names(m.Env)))
 	}
 	if o.asks() {
 		for _, key := range names(m.Env) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,78 +17,121 @@ import (
 )
 
 type installOptions struct {
-	sys   System
-	set   []string
-	yes   bool
-	force bool
+	sys         System
+	set         []string
+	answersFile string
+	yes         bool
+	force       bool
+	replace     bool
+	keep        bool
+	build       bool
+	offline     bool
+
+	in *bufio.Reader // what is typed; one for the whole command
 }
 
 func (o *installOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "agree to what the capsule may do; needed where nobody can be asked")
 	f.StringArrayVar(&o.set, "set", nil, "a setting of the capsule: `KEY=VALUE`; repeatable")
+	f.StringVar(&o.answersFile, "answers", "", "a `FILE` with settings: lines of key = \"value\"")
 	f.BoolVar(&o.force, "force", false, "install an older version, or one that leaves a capsule without a provider")
+	f.BoolVar(&o.replace, "replace", false, "remove capsules that export the same interfaces")
+	f.BoolVar(&o.keep, "keep", false, "keep them")
+	f.BoolVar(&o.build, "build", false, "clone and build the source of a repository that has no release")
+	f.BoolVar(&o.offline, "offline", false, "do not use the network")
+	cmd.MarkFlagsMutuallyExclusive("replace", "keep")
 }
 
 // asks tells whether there is somebody to answer questions.
 func (o *installOptions) asks() bool { return !o.yes && o.sys.IsTerminal(o.sys.Stdin) }
 
-const installHelp = `SOURCE is a .capsule archive, or the directory of a capsule; one with Go files is built
-with astrid-build first. What the capsule may do is shown, and how it differs from the
-version that it replaces, before anything is written. Agreeing makes capability tokens for
-exactly the hosts that are named; "astrid caps" lists and revokes them.
+// origin says how sources may be used.
+func (o *installOptions) origin() origin {
+	out := origin{offline: o.offline, build: o.build}
+	if o.asks() {
+		out.ask = func(q string) (bool, error) { return o.sys.confirm(o.in, q, false) }
+	}
+	return out
+}
 
-Settings are asked for on a terminal, or given with --set. Settings that were given before
-are kept. A failure or a crash leaves the previous state as it was.`
+const installHelp = `SOURCE is one of
+
+  ./dir              the directory of a capsule; a project is built with astrid-build first
+  ./name.capsule     an archive
+  @org/name[@1.2.3]  a release on the host that capsules.base_url names (github.com)
+  https://…          an archive anywhere; #blake3=HEX or #sha256=HEX at its end pins it
+
+What is downloaded must have the checksum that is published beside it. What the capsule may
+do is shown, and how it differs from the version that it replaces, before anything is
+written. Agreeing makes capability tokens for exactly the hosts that are named; "astrid
+caps" lists and revokes them.
+
+Settings are asked for on a terminal, or given with --set, with --answers, or as environment
+variables ASTRID_ANSWER_<KEY>; in the first two {{ NAME }} stands for the environment
+variable NAME. Settings that were given before are kept. A failure or a crash leaves the
+previous state as it was.`
 
 func newCapsuleInstall(sys System) *cobra.Command {
-	o := &installOptions{sys: sys}
+	o := &installOptions{sys: sys, in: bufio.NewReader(sys.Stdin)}
 	cmd := &cobra.Command{
 		Use: "install SOURCE", Short: "Install a capsule, or another version of it", Long: "Install a capsule, or another version of it.\n\n" + installHelp,
+		Example: `  astrid capsule install ./demo
+  astrid capsule install @unicity-astrid/capsule-fs@0.1.0
+  astrid capsule install https://example.com/demo.capsule --yes --set api_key='{{ API_KEY }}'`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), "", args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.canAgree(); err != nil {
+				return err
+			}
+			c, err := openCapsules(sys)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), c, "", args[0], "")
+		},
 	}
 	o.flags(cmd)
 	return cmd
 }
 
-func newCapsuleUpdate(sys System) *cobra.Command {
-	o := &installOptions{sys: sys}
-	cmd := &cobra.Command{
-		Use: "update NAME SOURCE", Short: "Replace an installed capsule by another version", Long: "Replace an installed capsule by another version of it.\n\n" + installHelp,
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], args[1]) },
-	}
-	o.flags(cmd)
-	return cmd
-}
-
-// run installs source. With a name it must be the capsule of that name, and installed.
-func (o *installOptions) run(ctx context.Context, name, source string) error {
+// canAgree refuses where nobody could say yes.
+func (o *installOptions) canAgree() error {
 	if !o.yes && !o.asks() {
 		return fail(ExitUsage, "nobody can be asked here: look at the capsule's %s, then add --yes", capsule.ManifestName)
 	}
-	c, err := openCapsules(o.sys)
+	return nil
+}
+
+// run installs source. With a name it must be the capsule of that name. have is the hash of
+// the archive that need not be installed again, because it is: that is errUnchanged.
+func (o *installOptions) run(ctx context.Context, c *capsules, name, source, have string) error {
+	scratch, err := os.MkdirTemp("", "astrid-install-")
 	if err != nil {
 		return err
 	}
-	if name != "" {
-		if name, err = c.exists(name); err != nil {
-			return err
-		}
-	}
-	path, done, err := packageOf(ctx, o.sys, source)
-	defer done()
+	defer os.RemoveAll(scratch)
+	f, err := c.packageOf(ctx, source, scratch, have, o.origin())
 	if err != nil {
 		return err
 	}
-	m, err := store.Inspect(path)
+	m, hash, err := store.InspectPath(f.path)
 	if err != nil {
 		return err
 	}
-	if name != "" && m.ID() != name {
+	switch {
+	case name != "" && m.ID() != name:
 		return fail(ExitError, "%s is the capsule %s, not %s", source, m.ID(), name)
+	case f.version != "" && m.Package.Version.String() != f.version:
+		return fail(ExitError, "%s holds version %s", source, m.Package.Version)
+	case have != "" && hash == have:
+		return errUnchanged
 	}
+	return o.install(ctx, c, m, f)
+}
+
+// install installs a package that was inspected, after all questions.
+func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Manifest, f found) error {
 	if err := c.recover(); err != nil {
 		return err
 	}
@@ -96,25 +140,41 @@ func (o *installOptions) run(ctx context.Context, name, source string) error {
 		return err
 	}
 	o.show(m, previous.Manifest)
-	if err := o.check(c, m, previous.Manifest); err != nil {
-		return err
-	}
-	in := bufio.NewReader(o.sys.Stdin)
-	if o.asks() {
-		if ok, err := o.sys.confirm(in, "Install it?", false); err != nil || !ok {
-			return errors.Join(err, fail(ExitError, "nothing was installed"))
-		}
-	}
-	env, err := o.answers(c, m, in)
+	all, err := c.store.List()
 	if err != nil {
 		return err
 	}
-	installed, err := c.put(ctx, m, path, env)
+	gone, err := o.replaced(all, m, o.in)
+	if err != nil {
+		return err
+	}
+	if err := o.check(all, m, previous.Manifest, gone); err != nil {
+		return err
+	}
+	if o.asks() {
+		if ok, err := o.sys.confirm(o.in, "Install it?", false); err != nil || !ok {
+			return errors.Join(err, fail(ExitError, "nothing was installed"))
+		}
+	}
+	env, err := o.answers(c, m, o.in)
+	if err != nil {
+		return err
+	}
+	installed, err := c.put(ctx, m, f, env)
 	if err != nil {
 		return err
 	}
 	if err := compileAhead(ctx, o.sys, c.home, []store.Installed{installed}); err != nil {
 		return err
+	}
+	if err := c.relock(); err != nil {
+		return err
+	}
+	for _, name := range gone {
+		// What needs the old one finds the new one, or check has refused.
+		if err := c.remove(ctx, name, removeOptions{force: o.force}); err != nil {
+			return fmt.Errorf("%s %s is installed, but %s stays: %w", m.ID(), m.Package.Version, name, err)
+		}
 	}
 	if off, err := c.state.Disabled(); err != nil || off[m.ID()] {
 		o.sys.notef("%s %s is installed; it is disabled, `astrid capsule enable %s` turns it on", m.ID(), m.Package.Version, m.ID())
@@ -164,55 +224,31 @@ func (o *installOptions) show(m, previous *capsule.Manifest) {
 	}
 }
 
-// check tells about others that export the same, and refuses what would leave the agent
-// in a worse state, unless it is forced.
-func (o *installOptions) check(c *capsules, m, previous *capsule.Manifest) error {
-	all, err := c.store.List()
-	if err != nil {
-		return err
-	}
-	for _, e := range m.Exports {
-		for _, other := range all {
-			if v := exportOf(other, e.Interface); v != "" && other.Name != m.ID() {
-				o.sys.notef("%s %s is exported by %s %s too; both stay: `astrid capsule disable NAME` switches one off", e.Interface, e.Version, other.Name, v)
-			}
-		}
-	}
+// check refuses what would leave the agent in a worse state, unless it is forced. gone are
+// the capsules that m replaces.
+func (o *installOptions) check(all []store.Installed, m, previous *capsule.Manifest, gone []string) error {
 	if o.force {
 		return nil
 	}
 	if previous != nil && m.Package.Version.Compare(previous.Package.Version) < 0 {
 		return fail(ExitError, "%s %s is older than the installed %s: add --force to go back", m.ID(), m.Package.Version, previous.Package.Version)
 	}
-	if refused := newlyRefused(all, m); len(refused) > 0 {
+	if refused := newlyRefused(all, m, gone); len(refused) > 0 {
 		return fail(ExitError, "after this, capsules could not run (--force installs anyway):\n  %s", strings.Join(refused, "\n  "))
 	}
 	return nil
 }
 
-// exportOf is the version of an interface that a capsule exports, "" for none.
-func exportOf(i store.Installed, want capsule.Interface) string {
-	if i.Manifest == nil {
-		return ""
-	}
-	for _, e := range i.Manifest.Exports {
-		if e.Interface == want {
-			return e.Version.String()
-		}
-	}
-	return ""
-}
-
 // newlyRefused lists the capsules that could run before m was there, and could not after,
 // m included.
-func newlyRefused(all []store.Installed, m *capsule.Manifest) []string {
+func newlyRefused(all []store.Installed, m *capsule.Manifest, gone []string) []string {
 	var before, after []*capsule.Manifest
 	for _, i := range all {
 		if i.Manifest == nil {
 			continue
 		}
 		before = append(before, i.Manifest)
-		if i.Name != m.ID() {
+		if i.Name != m.ID() && !slices.Contains(gone, i.Name) {
 			after = append(after, i.Manifest)
 		}
 	}
@@ -232,7 +268,7 @@ func newlyRefused(all []store.Installed, m *capsule.Manifest) []string {
 // put writes settings and consent and then the capsule, which is one rename. The capsule
 // comes last, so that a crash before leaves the old one with settings that it ignores; an
 // error puts the old ones back.
-func (c *capsules) put(ctx context.Context, m *capsule.Manifest, path string, env map[string]string) (store.Installed, error) {
+func (c *capsules) put(ctx context.Context, m *capsule.Manifest, f found, env map[string]string) (store.Installed, error) {
 	restore, err := keepFiles(capsule.ConsentPath(c.principal.Root(), m.ID()))
 	if err != nil {
 		return store.Installed{}, err
@@ -251,7 +287,7 @@ func (c *capsules) put(ctx context.Context, m *capsule.Manifest, path string, en
 			return store.Installed{}, err
 		}
 		// What is installed must be what was shown.
-		return c.store.InstallPath(ctx, path, store.InstallOptions{Name: m.ID(), ManifestHash: m.Hash})
+		return c.store.InstallPath(ctx, f.path, store.InstallOptions{Name: m.ID(), ManifestHash: m.Hash, Source: f.source})
 	}()
 	if err != nil {
 		return installed, errors.Join(err, restore(), unset())

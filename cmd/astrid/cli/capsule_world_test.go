@@ -15,7 +15,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/capsule"
 	engine "github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
-	"github.com/unicity-astrid/astrid-go/cmd/astrid-build/build"
+	"github.com/unicity-astrid/astrid-go/capsule/store"
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
 	"github.com/unicity-astrid/astrid-go/kernel"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
@@ -208,7 +208,7 @@ func (p *place) pack(name, version, more string) string {
 	}
 	manifest := fmt.Sprintf("[package]\nname = %q\nversion = %q\n\n[[component]]\nid = %q\nfile = \"g.wasm\"\n\n%s\n", name, version, name, more)
 	var b bytes.Buffer
-	if err := build.Pack(&b, []build.File{{Name: capsule.ManifestName, Data: []byte(manifest)}, {Name: "g.wasm", Data: wasm}, {Name: "notes.txt", Data: []byte(version)}}); err != nil {
+	if err := store.Pack(&b, []store.File{{Name: capsule.ManifestName, Data: []byte(manifest)}, {Name: "g.wasm", Data: wasm}, {Name: "notes.txt", Data: []byte(version)}}); err != nil {
 		p.t.Fatal(err)
 	}
 	path := filepath.Join(p.cwd, name+"-"+version+".capsule")

@@ -12,6 +12,11 @@ import (
 // compileAhead compiles what was installed into the daemon's cache, so that nobody waits for it later.
 // A capsule that cannot be compiled is left to the daemon, which reports it with its status.
 func compileAhead(ctx context.Context, sys System, h home.Home, installed []store.Installed) error {
+	return compileWith(ctx, sys, h, installed, nil)
+}
+
+// compileWith is compileAhead with a bar for each capsule.
+func compileWith(ctx context.Context, sys System, h home.Home, installed []store.Installed, bars *progressBars) error {
 	var binaries [][]byte
 	var names []string
 	for _, c := range installed {
@@ -31,12 +36,13 @@ func compileAhead(ctx context.Context, sys System, h home.Home, installed []stor
 	}
 	err := wasm.Precompile(ctx, h.CacheDir(), binaries, func(i int) {
 		done++
-		if terminal {
+		bars.step(names[i], "done")
+		if terminal && bars == nil {
 			fmt.Fprintf(sys.Stderr, "\r\x1b[Kcompiled %d of %d: %s", done, len(binaries), names[i])
 		}
 	})
-	if terminal {
-		fmt.Fprint(sys.Stderr, "\r\x1b[K")
+	if bars == nil {
+		sys.progressDone()
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -3,9 +3,11 @@ package cli
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,38 +22,80 @@ import (
 )
 
 type initOptions struct {
-	sys      System
-	distro   string
-	provider string
-	set      []string
-	yes      bool
+	sys         System
+	distro      string
+	provider    []string
+	set         []string
+	answersFile string
+	lockFile    string
+	fingerprint string
+	yes         bool
+	locked      bool
+	offline     bool
+	known       map[string]bool // variables that were answered before
+
+	in *bufio.Reader // what is typed
 }
 
+// asks tells whether there is somebody to answer questions.
+func (o *initOptions) asks() bool { return !o.yes && o.sys.IsTerminal(o.sys.Stdin) }
+
 func newInit(sys System) *cobra.Command {
-	o := &initOptions{sys: sys}
+	o := &initOptions{sys: sys, in: bufio.NewReader(sys.Stdin)}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Install a distribution: the capsules that make up the agent",
-		Long: `Install the built-in distribution, or another one.
+		Long: `Install the built-in distribution, or another one. A distribution is named as
 
-The provider is asked for on a terminal; otherwise, unless --provider names one, it is
-the offline stand-in, which needs no network and no key. Variables are asked for too, or
-set with --set name=value. What each capsule may do is shown before it is installed.`,
+  astralis           the built-in one
+  ./dir              a directory with Distro.toml, or that file itself
+  ./name.distro      what "astrid distro export" made, for machines without a network
+  @org/name          a release on the host that capsules.base_url names
+  https://…          a Distro.toml or a .distro file anywhere
+
+Providers and variables are asked for on a terminal. Elsewhere --provider names the
+providers; without it they are those of the last time, or the offline stand-in, which needs
+no network and no key. Variables are answered by --set, by --answers (a file with lines of
+name = "value") or by environment variables ASTRID_ANSWER_<NAME>; in the first two
+{{ NAME }} stands for the environment variable NAME.
+
+Everything is fetched and checked, and what each capsule may do is shown, before the first
+is installed. What is installed is then locked: --locked refuses any difference to the lock
+of --lock, else that beside the Distro.toml or in the exported file, else the one of the
+last time.`,
+		Example: `  astrid init
+  astrid init --yes --provider openai-compat --set openai_api_key='{{ OPENAI_API_KEY }}'
+  astrid init --distro team.distro --fingerprint 0123456789abcdef0123456789abcdef --yes
+  astrid init --locked --lock ./distro.lock --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := sys.openHome()
 			if err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), h)
+			if err := o.run(cmd.Context(), h); err != nil {
+				return err
+			}
+			return offerPath(sys, o.in, o.asks())
 		},
 	}
+	o.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.distro, "distro", distros.Default, "built-in distribution, or a `DIR` with Distro.toml and archives")
-	f.StringVar(&o.provider, "provider", "", "`NAME` of the model provider, for example offline or openai-compat")
-	f.StringArrayVar(&o.set, "set", nil, "answer a variable of the distribution: `NAME=VALUE`; repeatable")
-	f.BoolVarP(&o.yes, "yes", "y", false, "ask nothing: take defaults, agree to what is shown")
+	f.StringVar(&o.distro, "distro", distros.Default, "`NAME`, path or address of the distribution")
+	f.BoolVar(&o.locked, "locked", false, "refuse any difference to the lock")
+	f.StringVar(&o.lockFile, "lock", "", "the `FILE` with the lock for --locked")
 	return cmd
+}
+
+// flags are those that distro update has too.
+func (o *initOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&o.provider, "provider", nil, "`NAME` of a provider, for example offline or openai-compat; repeatable")
+	f.StringArrayVar(&o.set, "set", nil, "answer a variable of the distribution: `NAME=VALUE`; repeatable")
+	f.StringVar(&o.answersFile, "answers", "", "a `FILE` with answers: lines of name = \"value\"")
+	f.StringVar(&o.fingerprint, "fingerprint", "", "trust an exported file that the key with this `FINGERPRINT` has signed")
+	f.BoolVar(&o.offline, "offline", false, "do not use the network")
+	f.BoolVarP(&o.yes, "yes", "y", false, "ask nothing: take defaults, agree to what is shown")
 }
 
 // firstRun installs the built-in distribution with the offline provider when nothing is
@@ -74,7 +118,7 @@ func firstRun(ctx context.Context, sys System, h home.Home) error {
 		return err
 	}
 	sys.notef("first run: installing the built-in distribution with the offline provider; `astrid init` chooses another")
-	o := &initOptions{sys: sys, distro: distros.Default, provider: "offline", yes: true}
+	o := &initOptions{sys: sys, distro: distros.Default, provider: []string{"offline"}, yes: true, in: bufio.NewReader(strings.NewReader(""))}
 	return o.run(ctx, h)
 }
 
@@ -102,62 +146,114 @@ func waitLock(ctx context.Context, path string) (release func(), err error) {
 const capsulePrefix = "astrid-capsule-"
 
 func (o *initOptions) run(ctx context.Context, h home.Home) error {
-	p, err := h.Principal(home.DefaultPrincipal)
+	c, err := openCapsules(o.sys)
 	if err != nil {
 		return err
 	}
-	if err := p.Ensure(); err != nil {
-		return err
-	}
-	m, source, err := openDistro(o.distro)
+	scratch, err := os.MkdirTemp("", "astrid-init-")
 	if err != nil {
 		return err
 	}
-	ask := !o.yes && o.sys.IsTerminal(o.sys.Stdin)
-	in := bufio.NewReader(o.sys.Stdin)
-	answers, err := o.answers(m, ask, in)
+	defer os.RemoveAll(scratch)
+	d, err := o.openDistro(ctx, h, c, scratch)
 	if err != nil {
 		return err
 	}
-	settings, err := o.sys.settings(h, p)
+	return o.install(ctx, c, d)
+}
+
+// install installs an opened distribution.
+func (o *initOptions) install(ctx context.Context, c *capsules, d *openedDistro) error {
+	p := c.principal
+	before, err := loadOrigin(p)
 	if err != nil {
 		return err
 	}
+	answers, err := o.answers(ctx, d.manifest, before.Groups)
+	if err != nil {
+		return err
+	}
+	bars := newProgressBars(o.sys)
 	opts := distro.Options{
-		Manifest: m, Answers: answers, Source: source,
-		Store:    &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
-		Settings: settings, LockPath: p.DistroLock(),
+		Manifest: d.manifest, Answers: answers, Source: d.source, Store: c.store,
+		Settings: c.settings, LockPath: p.DistroLock(),
+		Progress: func(e distro.Event) {
+			if e.Phase == distro.Done {
+				e.Phase = "compile"
+			}
+			bars.step(e.Name, string(e.Phase))
+		},
 	}
-	manifests, err := distro.Preview(ctx, opts)
-	if err != nil {
+	if o.locked {
+		if opts.Locked, err = o.theLock(p, d); err != nil {
+			return err
+		}
+	}
+	if err := c.recover(); err != nil {
 		return err
 	}
-	for _, c := range manifests {
-		fmt.Fprintf(o.sys.Stderr, "  %-30s %s\n", c.ID(), strings.Join(wants(c), "; "))
+	prepared, err := distro.Prepare(ctx, opts)
+	bars.end()
+	if err != nil {
+		return explainFailed(err, "nothing was installed")
 	}
-	if ask {
-		if ok, err := o.sys.confirm(in, "Install these capsules?", true); err != nil || !ok {
+	manifests := prepared.Manifests()
+	for _, m := range manifests {
+		fmt.Fprintf(o.sys.Stderr, "  %-30s %s\n", m.ID(), oneLine(strings.Join(wants(m), "; ")))
+	}
+	if o.asks() {
+		if ok, err := o.sys.confirm(o.in, "Install these capsules?", true); err != nil || !ok {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}
 	}
-	// What is installed must be what was shown.
-	opts.Agreed = manifests
-	res, err := distro.Install(ctx, opts)
+	res, err := prepared.Install(ctx)
 	if err != nil {
+		bars.end()
+		return explainFailed(err, fmt.Sprintf("%d of %d are installed, nothing was locked; `astrid init` goes on", len(res.Installed), len(manifests)))
+	}
+	if err := d.remember(p, answers.Groups); err != nil {
 		return err
 	}
-	if err := consent(settings, manifests); err != nil {
+	if err := consent(c.settings, manifests); err != nil {
 		return err
 	}
-	if err := compileAhead(ctx, o.sys, h, res.Installed); err != nil {
+	if err := compileWith(ctx, o.sys, c.home, res.Installed, bars); err != nil {
 		return err
 	}
-	state := store.State{Dir: filepath.Join(p.Root(), store.StateDir)}
-	if err := choose(state, opts.Store, m.Groups(), answers.Groups); err != nil {
+	bars.end()
+	if err := choose(c.state, c.store, d.manifest.Groups(), answers.Groups); err != nil {
 		return err
 	}
 	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))
-	return reload(ctx, h)
+	return reload(ctx, c.home)
+}
+
+// explainFailed lists what went wrong with which capsule.
+func explainFailed(err error, then string) error {
+	var f *distro.FailedError
+	if !errors.As(err, &f) {
+		return err
+	}
+	lines := make([]string, len(f.Failures))
+	for i, one := range f.Failures {
+		lines[i] = fmt.Sprintf("  %s: %s", one.Name, printable(one.Err.Error()))
+	}
+	return fail(ExitError, "%d capsules failed; %s\n%s", len(lines), then, strings.Join(lines, "\n"))
+}
+
+// theLock is what --locked must reproduce.
+func (o *initOptions) theLock(p home.Principal, d *openedDistro) (*distro.Lock, error) {
+	switch {
+	case o.lockFile != "":
+		return distro.LoadLock(o.lockFile)
+	case d.lock != nil:
+		return d.lock, nil
+	}
+	l, err := distro.LoadLock(p.DistroLock())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fail(ExitUsage, "--locked: there is no lock yet: name one with --lock")
+	}
+	return l, err
 }
 
 // choose switches the alternatives of each group that were not chosen off, and the chosen
@@ -179,106 +275,6 @@ func choose(state store.State, st *store.Store, groups []distro.Group, chosen ma
 	return nil
 }
 
-// openDistro finds the manifest and the archives: built in, or in a directory.
-func openDistro(name string) (*distro.Manifest, distro.Source, error) {
-	if fsys, err := distros.Open(name); err == nil {
-		m, err := distro.LoadFS(fsys, distro.ManifestName)
-		if err != nil {
-			return nil, nil, err
-		}
-		archives, err := fs.Sub(fsys, "dist")
-		if err != nil {
-			return nil, nil, err
-		}
-		return m, distro.Archives(archives), nil
-	}
-	m, err := distro.Load(filepath.Join(name, distro.ManifestName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fail(ExitUsage, "there is no distribution %q: name %s, or a directory with a %s", name, distros.Default, distro.ManifestName)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return m, distro.Directory(name), nil
-}
-
-// answers collects what the distribution wants to know.
-func (o *initOptions) answers(m *distro.Manifest, ask bool, in *bufio.Reader) (distro.Answers, error) {
-	a := distro.Answers{Groups: map[string][]string{}, Variables: map[string]string{}}
-	for _, kv := range o.set {
-		name, value, ok := strings.Cut(kv, "=")
-		if _, known := m.Variables[name]; !ok || !known {
-			return a, fail(ExitUsage, "--set %s: use NAME=VALUE with a variable of the distribution: %s", kv, strings.Join(names(m.Variables), ", "))
-		}
-		a.Variables[name] = value
-	}
-	for _, g := range m.Groups() {
-		member, err := o.member(g, ask, in)
-		if err != nil {
-			return a, err
-		}
-		a.Groups[g.Name] = []string{member}
-	}
-	if !ask {
-		return a, nil
-	}
-	entries, err := m.Select(a)
-	if err != nil {
-		return a, err
-	}
-	for _, name := range m.VariablesOf(entries) {
-		if _, set := a.Variables[name]; set {
-			continue
-		}
-		v := m.Variables[name]
-		prompt := v.Description
-		if v.Default != "" {
-			prompt += " [" + v.Default + "]"
-		}
-		value, err := o.sys.ask(in, prompt, v.Secret)
-		if err != nil {
-			return a, err
-		}
-		a.Variables[name] = value
-	}
-	return a, nil
-}
-
-// member chooses one provider of a group.
-func (o *initOptions) member(g distro.Group, ask bool, in *bufio.Reader) (string, error) {
-	if o.provider != "" {
-		for _, name := range g.Members {
-			if name == o.provider || name == capsulePrefix+o.provider {
-				return name, nil
-			}
-		}
-		return "", fail(ExitUsage, "--provider: %q is none of %s", o.provider, strings.Join(short(g.Members), ", "))
-	}
-	if !ask || len(g.Members) == 1 {
-		return g.Members[0], nil
-	}
-	fmt.Fprintf(o.sys.Stderr, "Provider for %s: %s [%s] ", g.Name, strings.Join(short(g.Members), ", "), short(g.Members)[0])
-	line, err := readLine(in)
-	if err != nil {
-		return "", err
-	}
-	if line == "" {
-		return g.Members[0], nil
-	}
-	if i := slices.Index(short(g.Members), line); i >= 0 {
-		return g.Members[i], nil
-	}
-	return "", fail(ExitUsage, "%q is none of %s", line, strings.Join(short(g.Members), ", "))
-}
-
-func short(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = strings.TrimPrefix(s, capsulePrefix)
-	}
-	return out
-}
-
 func names[T any](m map[string]T) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
@@ -286,4 +282,20 @@ func names[T any](m map[string]T) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// loadOrigin reads what was remembered of the installed distribution; nothing is no error.
+func loadOrigin(p home.Principal) (distroOrigin, error) {
+	var d distroOrigin
+	b, err := os.ReadFile(p.DistroOrigin())
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &d)
+	}
+	if err != nil {
+		return d, fmt.Errorf("%s: correct or delete it: %w", p.DistroOrigin(), err)
+	}
+	return d, nil
 }
