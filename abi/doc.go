@@ -21,4 +21,13 @@
 // before it runs anything else in the instance. The input of
 // [ExportHookTrigger] is described at [EncodeHookInput]; its output starts with
 // one of the Verdict bytes.
+//
+// # Questions of capsules
+//
+// A client that subscribes with [ClientSubscribe].Elicitor says that somebody sits there who can answer what capsules ask
+// while they are installed. It gets an [ElicitRequestEvent] on [TopicElicit] for each question, the open ones at once, and
+// answers with an [ElicitResponse] (Value, or Values for the field type Array; neither means that the person does not want to)
+// on [TopicElicitResponse] followed by the id. The acknowledgement of the frame says why an answer is none: then the question
+// is still open. On [TopicElicitWithdrawn] it learns that a question needs no answer any more. A client that leaves, or never
+// said that it attends, is not waited for.
 package abi

@@ -59,6 +59,9 @@ func (k *Kernel) runLifecycle(ctx context.Context, c *capsule.Capsule) error {
 	if err := k.callLifecycle(ctx, c.ID(), in); err != nil {
 		// A guest that fails traps: what it said about it is in its log, not in the trap's stack.
 		reason, _, _ := strings.Cut(err.Error(), "\n")
+		if said, ok := k.complaints.Load(c.ID()); ok {
+			reason = said.(string)
+		}
 		return fmt.Errorf("its hook %s failed (see `astrid capsule logs %s`): %s", in.Export, c.ID(), reason)
 	}
 	if raw, err = json.Marshal(now); err != nil {
@@ -76,6 +79,7 @@ func (k *Kernel) callLifecycle(ctx context.Context, id string, in *capsule.Invoc
 	if err != nil {
 		return err
 	}
+	k.complaints.Delete(id)
 	_, err = inst.Call(ctx, in)
 	if cerr := inst.Close(ctx); cerr != nil {
 		slog.Warn("The instance of a hook did not end in order", "capsule", id, "error", cerr)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/unicity-astrid/astrid-go/abi/host"
@@ -65,8 +66,15 @@ func (k *Kernel) HasCapability(sourceID, capability string) bool {
 	return c != nil && capability == "allow_prompt_injection" && c.Manifest().Capabilities.AllowPromptInjection
 }
 
+// maxComplaint bounds what is kept of a guest's last words, in bytes.
+const maxComplaint = 1 << 10
+
 // CapsuleLog writes a capsule's line to its principal's log of that capsule.
 func (k *Kernel) CapsuleLog(principal, capsuleID string, level slog.Level, text string) {
+	// What a guest dies of is the first line of what its runtime prints.
+	if said, ok := strings.CutPrefix(text, "panic: "); ok && level == slog.LevelWarn {
+		k.complaints.Store(capsuleID, strings.ToValidUTF8(said[:min(len(said), maxComplaint)], ""))
+	}
 	if err := k.capsuleLog(principal, capsuleID, level, text); err != nil {
 		slog.Warn("Log of a capsule cannot be written", "capsule", capsuleID, "error", err)
 	}

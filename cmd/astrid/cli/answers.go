@@ -22,6 +22,7 @@ type given struct {
 	sys   System
 	file  map[string]string
 	flags map[string]string
+	hooks map[string][]string // of the file's [hooks]: what capsules ask, by "key" or "capsule.key"
 	used  map[string]bool
 }
 
@@ -30,7 +31,7 @@ const maxAnswers = 1 << 20
 
 // gather reads the file, if there is one, and the flags.
 func (s System) gather(file string, set []string) (*given, error) {
-	g := &given{sys: s, file: map[string]string{}, flags: map[string]string{}, used: map[string]bool{}}
+	g := &given{sys: s, file: map[string]string{}, flags: map[string]string{}, hooks: map[string][]string{}, used: map[string]bool{}}
 	for _, kv := range set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok || key == "" {
@@ -55,6 +56,12 @@ func (s System) gather(file string, set []string) (*given, error) {
 		case int64, float64, bool:
 			g.file[k] = fmt.Sprint(v)
 		default:
+			if table, ok := v.(map[string]any); ok && k == hooksTable {
+				if err := g.readHooks(table, ""); err != nil {
+					return nil, fail(ExitUsage, "--answers %s: %w", file, err)
+				}
+				continue
+			}
 			return nil, fail(ExitUsage, "--answers %s: %s must be a string, a number or true or false", file, k)
 		}
 	}
@@ -68,17 +75,22 @@ func orRegular(err error) error {
 	return err
 }
 
+// expand replaces {{ NAME }} by the environment variable NAME.
+func (g *given) expand(text string) (string, error) {
+	return distro.Expand(text, func(variable string) (string, error) {
+		if value, ok := g.sys.Getenv(variable); ok {
+			return value, nil
+		}
+		return "", fmt.Errorf("the environment variable %s is not set", variable)
+	})
+}
+
 // answer is the answer to a question; empty ones count.
 func (g *given) answer(name string) (string, bool, error) {
 	for _, from := range []map[string]string{g.flags, g.file} {
 		if v, ok := from[name]; ok {
 			g.used[name] = true
-			text, err := distro.Expand(v, func(variable string) (string, error) {
-				if value, ok := g.sys.Getenv(variable); ok {
-					return value, nil
-				}
-				return "", fmt.Errorf("the environment variable %s is not set", variable)
-			})
+			text, err := g.expand(v)
 			if err != nil {
 				err = fail(ExitUsage, "%s: %w", name, err)
 			}

@@ -42,6 +42,7 @@ type capsules struct {
 	store     *store.Store
 	state     store.State
 	settings  capsule.Settings
+	hooks     *hookAnswers // nil: nobody attends to hooks
 }
 
 func openCapsules(sys System) (*capsules, error) {

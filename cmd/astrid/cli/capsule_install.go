@@ -34,7 +34,7 @@ func (o *installOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "agree to what the capsule may do; needed where nobody can be asked")
 	f.StringArrayVar(&o.set, "set", nil, "a setting of the capsule: `KEY=VALUE`; repeatable")
-	f.StringVar(&o.answersFile, "answers", "", "a `FILE` with settings: lines of key = \"value\"")
+	f.StringVar(&o.answersFile, "answers", "", "a `FILE` with settings, lines of key = \"value\", and under [hooks] answers to what the capsule asks while it is installed")
 	f.BoolVar(&o.force, "force", false, "install an older version, or one that leaves a capsule without a provider")
 	f.BoolVar(&o.replace, "replace", false, "remove capsules that export the same interfaces")
 	f.BoolVar(&o.keep, "keep", false, "keep them")
@@ -138,6 +138,12 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 	previous, err := c.store.Get(m.ID())
 	if err != nil && !errors.Is(err, store.ErrNotInstalled) {
 		return err
+	}
+	if c.hooks, err = o.sys.hookAnswers(o.answersFile); err != nil {
+		return err
+	}
+	if o.asks() {
+		c.hooks.in = o.in
 	}
 	o.show(m, previous.Manifest)
 	all, err := c.store.List()

@@ -55,8 +55,11 @@ func notRunning(st *abi.DaemonStatus, name string) error {
 
 // live makes the daemon take a change to a capsule that should run afterwards, and says so.
 func (c *capsules) live(ctx context.Context, name, version string) error {
-	st, err := reloadStatus(ctx, c.home)
-	if err != nil {
+	var st *abi.DaemonStatus
+	if err := c.hooks.attend(ctx, c.home, func(ctx context.Context) (err error) {
+		st, err = reloadStatus(ctx, c.home)
+		return err
+	}); err != nil {
 		return err
 	}
 	if st == nil {

@@ -225,7 +225,14 @@ func (o *initOptions) install(ctx context.Context, c *capsules, d *openedDistro)
 		return err
 	}
 	fmt.Fprintf(o.sys.Stderr, "installed %s %s: %d capsules\n", res.Lock.Distro.ID, res.Lock.Distro.Version, len(res.Installed))
-	return reload(ctx, c.home)
+	hooks, err := o.sys.hookAnswers(o.answersFile)
+	if err != nil {
+		return err
+	}
+	if o.asks() {
+		hooks.in = bufio.NewReader(o.sys.Stdin)
+	}
+	return hooks.attend(ctx, c.home, func(ctx context.Context) error { return reload(ctx, c.home) })
 }
 
 // explainFailed lists what went wrong with which capsule.

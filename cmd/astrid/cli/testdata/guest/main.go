@@ -5,10 +5,12 @@ package main
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	"github.com/unicity-astrid/astrid-go/sdk/kv"
+	"github.com/unicity-astrid/astrid-go/sdk/runtime"
 )
 
 var (
@@ -17,6 +19,11 @@ var (
 	_ = sdk.OnInstall(func(ctx *sdk.Context) error {
 		if env.Get("fail") == "install" {
 			return errors.New("cannot be installed here")
+		}
+		if env.Get("ask") == "yes" {
+			if err := ask(ctx); err != nil {
+				return err
+			}
 		}
 		count, err := kv.Get("count")
 		if err != nil {
@@ -31,5 +38,26 @@ var (
 		return nil
 	})
 )
+
+// ask asks for one setting of each kind and says in the log what it got.
+func ask(ctx *sdk.Context) error {
+	name, err := runtime.ElicitText("name", "Your name", "")
+	if err != nil {
+		return err
+	}
+	if err := runtime.ElicitSecret("token", "The token"); err != nil {
+		return err
+	}
+	size, err := runtime.ElicitSelect("size", "How large", []string{"small", "large"})
+	if err != nil {
+		return err
+	}
+	tags, err := runtime.ElicitArray("tags", "Tags")
+	if err != nil {
+		return err
+	}
+	ctx.Info("Answered", "name", name, "size", size, "tags", strings.Join(tags, "+"))
+	return nil
+}
 
 func main() {}
