@@ -16,10 +16,15 @@ type LlmRequest struct {
 	System    string              `json:"system"`
 }
 
-// LlmStreamEvent carries one event of the answer to request RequestID.
+// LlmStreamEvent carries one event of the answer to request RequestID. An answer is any
+// number of events that end with exactly one Done or one Error.
 type LlmStreamEvent struct {
 	RequestID string      `json:"request_id"`
 	Event     StreamEvent `json:"event"`
+	// StopReason goes with Done: one of the reasons of [LlmAnswer], if the provider tells.
+	StopReason string `json:"stop_reason,omitempty"`
+	// Failure goes with Error and says in a form for programs what its text says to people.
+	Failure *LlmFailure `json:"failure,omitempty"`
 }
 
 // LlmResponse is a whole answer at once.
@@ -32,7 +37,7 @@ type LlmResponse struct {
 type LlmAnswer struct {
 	Message      ChatMessage `json:"message"`
 	HasToolCalls bool        `json:"has_tool_calls"`
-	StopReason   string      `json:"stop_reason"` // EndTurn, MaxTokens, ToolUse, StopSequence
+	StopReason   string      `json:"stop_reason"` // one of the Reason constants
 	Usage        Usage       `json:"usage"`
 }
 
@@ -40,10 +45,23 @@ func (LlmRequest) PayloadTag() string     { return TagLlmRequest }
 func (LlmStreamEvent) PayloadTag() string { return TagLlmStreamEvent }
 func (LlmResponse) PayloadTag() string    { return TagLlmResponse }
 
+// Reasons a model stops for.
+const (
+	ReasonEndTurn      = "EndTurn"      // it has said all it wanted
+	ReasonToolUse      = "ToolUse"      // it waits for the results of its calls
+	ReasonMaxTokens    = "MaxTokens"    // its answer was cut at the length limit
+	ReasonStopSequence = "StopSequence" // it came to a text at which it was told to stop
+	ReasonRefusal      = "Refusal"      // it declined, in its own words
+)
+
 // Usage counts tokens.
 type Usage struct {
-	InputTokens  uint64 `json:"input_tokens"`
-	OutputTokens uint64 `json:"output_tokens"`
+	InputTokens  uint64 `json:"input_tokens"`  // all of the prompt, cached or not
+	OutputTokens uint64 `json:"output_tokens"` // reasoning included
+	// CacheReadTokens and CacheWriteTokens are those of InputTokens that the vendor found in
+	// its prompt cache, and those that it has put there.
+	CacheReadTokens  uint64 `json:"cache_read_tokens,omitempty"`
+	CacheWriteTokens uint64 `json:"cache_write_tokens,omitempty"`
 	// CostUSD is what they cost, if the provider knows its prices.
 	CostUSD float64 `json:"cost_usd,omitempty"`
 }

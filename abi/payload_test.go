@@ -21,7 +21,7 @@ func TestMarshalPayload(t *testing.T) {
 			"c", []OnboardingField{{Key: "net", Prompt: "Pick", FieldType: FieldType{"Enum", []string{"a", "b"}}, Default: "a"}}},
 		`{"type":"llm_request","request_id":"u","model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{"name":"t","description":null,"input_schema":{"type":"object"}}],"system":"s"}`: LlmRequest{
 			"u", "m", []ChatMessage{TextMessage(RoleUser, "hi")}, []LlmToolDefinition{{Name: "t", InputSchema: json.RawMessage(`{"type":"object"}`)}}, "s"},
-		`{"type":"llm_stream_event","request_id":"u","event":{"TextDelta":"He"}}`: LlmStreamEvent{"u", StreamEvent{TextDelta: ptr("He")}},
+		`{"type":"llm_stream_event","request_id":"u","event":{"TextDelta":"He"}}`: LlmStreamEvent{RequestID: "u", Event: StreamEvent{TextDelta: ptr("He")}},
 		`{"type":"llm_response","request_id":"u","response":{"message":{"role":"assistant","content":"x"},"has_tool_calls":false,"stop_reason":"EndTurn","usage":{"input_tokens":1,"output_tokens":2}}}`: LlmResponse{
 			"u", LlmAnswer{TextMessage(RoleAssistant, "x"), false, "EndTurn", Usage{InputTokens: 1, OutputTokens: 2}}},
 		`{"type":"tool_execute_request","call_id":"c1","tool_name":"read_file","arguments":{"file_path":"a"}}`: ToolExecuteRequest{

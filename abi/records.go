@@ -32,6 +32,14 @@ type HTTPStream struct {
 	Headers map[string]string `json:"headers"`
 }
 
+// HTTPStreamNext is the long form of the parameter of astrid_http_stream_read; the short form
+// is the handle as decimal text. A message that waits at the subscription Until, then or
+// later, interrupts the read with [CodeCanceled]; the stream stays open and loses nothing.
+type HTTPStreamNext struct {
+	Handle string `json:"handle"`
+	Until  string `json:"until,omitempty"`
+}
+
 // HTTPStreamEnd is the long form of the parameter of astrid_http_stream_close;
 // the short form is the handle as decimal text. CostUSD settles the estimate.
 type HTTPStreamEnd struct {
@@ -198,15 +206,4 @@ type ToolDescription struct {
 type ToolsDescription struct {
 	Tools       []ToolDescription `json:"tools"`
 	Description string            `json:"description,omitempty"`
-}
-
-// ProviderDescription is one model a provider offers, as the registry keeps it.
-type ProviderDescription struct {
-	ID              string   `json:"id"`
-	Description     string   `json:"description"`
-	RequestTopic    string   `json:"request_topic"`
-	StreamTopic     string   `json:"stream_topic"`
-	Capabilities    []string `json:"capabilities"`
-	ContextWindow   uint64   `json:"context_window,omitempty"`
-	MaxOutputTokens uint64   `json:"max_output_tokens,omitempty"`
 }

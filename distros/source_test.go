@@ -51,12 +51,16 @@ func read(t *testing.T, dir string) source {
 	}
 	files := parse(t, dir)
 	for _, f := range files {
-		r.constants(f, "")
-		for _, i := range f.Imports {
-			path, err := strconv.Unquote(i.Path.Value)
-			if err != nil {
-				t.Fatal(err)
+		ast.Inspect(f, r.providerID)
+		for path := range r.imports(f) {
+			if shared, ok := strings.CutPrefix(path, astralis); ok { // its code acts for the capsule
+				files = append(files, parse(t, "astralis/"+shared)...)
 			}
+		}
+	}
+	for _, f := range files {
+		r.constants(f, "")
+		for path := range r.imports(f) {
 			r.src.imports[path] = true
 		}
 	}
@@ -67,6 +71,35 @@ func read(t *testing.T, dir string) source {
 		}
 	}
 	return r.src
+}
+
+// astralis is where packages are that several capsules share.
+const astralis = "github.com/unicity-astrid/astrid-go/distros/astralis/"
+
+func (r *reader) imports(f *ast.File) map[string]bool {
+	paths := map[string]bool{}
+	for _, i := range f.Imports {
+		path, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		paths[path] = true
+	}
+	return paths
+}
+
+// providerID finds what a capsule calls itself, which package provider makes topics of.
+func (r *reader) providerID(n ast.Node) bool {
+	if lit, ok := n.(*ast.CompositeLit); ok && lit.Type != nil && written(lit.Type) == "provider.Provider" {
+		for _, e := range lit.Elts {
+			if kv, ok := e.(*ast.KeyValueExpr); ok && written(kv.Key) == "ID" {
+				if id, ok := r.text(kv.Value); ok {
+					r.consts["p.ID"] = id
+				}
+			}
+		}
+	}
+	return true
 }
 
 func parse(t *testing.T, dir string) []*ast.File {

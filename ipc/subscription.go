@@ -115,25 +115,37 @@ func (s *Subscription) signal() {
 // cause is returned. A closed subscription gives [ErrClosed] or [ErrOverflow] at once,
 // whatever was queued.
 func (s *Subscription) Recv(ctx context.Context) (*Message, error) {
+	var m *Message
+	err := s.await(ctx, func() { m = s.queue.pop() })
+	return m, err
+}
+
+// Wait is [Subscription.Recv] that leaves the message where it is.
+func (s *Subscription) Wait(ctx context.Context) error {
+	return s.await(ctx, func() {})
+}
+
+// await calls take, locked, as soon as a message waits.
+func (s *Subscription) await(ctx context.Context, take func()) error {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	s.mu.Lock()
 	for {
 		if s.closed != nil {
 			err := s.closed
 			s.mu.Unlock()
-			return nil, err
+			return err
 		}
 		if s.queue.n > 0 {
-			m := s.queue.pop()
+			take()
 			// The token we may have taken could have stood for more than one message.
 			wake := s.queue.n > 0 && s.waiting > 0
 			s.mu.Unlock()
 			if wake {
 				s.signal()
 			}
-			return m, nil
+			return nil
 		}
 		s.waiting++
 		s.mu.Unlock()
@@ -152,7 +164,7 @@ func (s *Subscription) Recv(ctx context.Context) (*Message, error) {
 			if wake {
 				s.signal()
 			}
-			return nil, err
+			return err
 		}
 	}
 }

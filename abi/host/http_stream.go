@@ -26,7 +26,14 @@ type httpStream struct {
 	grant     approval.Grant
 	idle      time.Duration
 	buf       []byte
+	left      chan chunk // of a read that was interrupted; the next one takes what it brings
 	once      sync.Once
+}
+
+// chunk is what one read of a body brought.
+type chunk struct {
+	data []byte // none and no error: the end
+	err  error
 }
 
 func (h *Host) planHTTPStream(_ context.Context, f *frame, args [][]byte) (plan, error) {
@@ -90,8 +97,17 @@ func (i *Instance) addStream(s *httpStream) (uint64, error) {
 	return i.nextHTTP, nil
 }
 
+// streamRead takes the handle as text, or a record that also names a subscription: then a
+// message that waits there interrupts the read.
 func (h *Host) streamRead(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
-	id, err := strconv.ParseUint(string(args[0]), 10, 64)
+	read := abi.HTTPStreamNext{Handle: string(args[0])}
+	if len(args[0]) > 0 && args[0][0] == '{' {
+		read = abi.HTTPStreamNext{}
+		if err := decode(args[0], &read, "stream read"); err != nil {
+			return nil, err
+		}
+	}
+	id, err := strconv.ParseUint(read.Handle, 10, 64)
 	if err != nil {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid HTTP stream handle: %q", args[0])
 	}
@@ -99,7 +115,13 @@ func (h *Host) streamRead(ctx context.Context, f *frame, args [][]byte) ([]byte,
 	if s == nil {
 		return nil, abi.Errorf(abi.CodeHandle, "HTTP stream handle %d not found", id)
 	}
-	return s.read(ctx)
+	var until *subscription
+	if read.Until != "" {
+		if _, until, err = f.subscription([]byte(read.Until)); err != nil {
+			return nil, err
+		}
+	}
+	return s.read(ctx, until)
 }
 
 // stream finds an open stream of the call's principal; with take, it is forgotten.
@@ -117,22 +139,60 @@ func (f *frame) stream(id uint64, take bool) *httpStream {
 }
 
 // read returns the next bytes as they arrive; none means the end.
-func (s *httpStream) read(ctx context.Context) ([]byte, error) {
+func (s *httpStream) read(ctx context.Context, until *subscription) ([]byte, error) {
 	timer := time.AfterFunc(s.idle, func() {
 		s.cancel(abi.Errorf(abi.CodeTimeout, "HTTP stream read timed out after %s", s.idle))
 	})
 	defer timer.Stop()
 	stop := context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
 	defer stop()
+	if until == nil && s.left == nil {
+		c := s.next()
+		return c.data, c.err
+	}
+	return s.readUntil(ctx, until)
+}
+
+// readUntil gives up when a message waits at until. What the body brings then is kept.
+func (s *httpStream) readUntil(ctx context.Context, until *subscription) ([]byte, error) {
+	if s.left == nil {
+		left := make(chan chunk, 1)
+		s.left = left
+		go func() { left <- s.next() }()
+	}
+	var interrupt chan error
+	if until != nil {
+		wctx, done := context.WithCancel(ctx)
+		defer done()
+		interrupt = make(chan error, 1)
+		go func() { interrupt <- until.Wait(wctx) }()
+	}
+	select {
+	case c := <-s.left:
+		s.left = nil
+		return c.data, c.err
+	case err := <-interrupt:
+		if err == nil {
+			return nil, abi.Errorf(abi.CodeCanceled, "a message waits: the read was interrupted")
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, abi.Errorf(abi.CodeClosed, "subscription is closed: the capsule is being unloaded")
+	}
+}
+
+// next reads the body once.
+func (s *httpStream) next() chunk {
 	for {
 		n, err := s.resp.Body.Read(s.buf)
 		switch {
 		case n > 0: // an error that came with bytes is met again at the next read
-			return append([]byte(nil), s.buf[:n]...), nil
+			return chunk{data: append([]byte(nil), s.buf[:n]...)}
 		case errors.Is(err, io.EOF):
-			return nil, nil
+			return chunk{}
 		case err != nil:
-			return nil, netError(s.ctx, "HTTP stream read error", err)
+			return chunk{err: netError(s.ctx, "HTTP stream read error", err)}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/link"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/wire"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 )
 
 // Stream is an answer that is read as it arrives. It must be closed: an instance can have
@@ -46,7 +48,19 @@ func (s *Stream) OK() bool { return s.Status/100 == 2 }
 
 // Next returns the next bytes as they have arrived, or io.EOF. It waits at most
 // [abi.HTTPChunkTimeout]. It is Read without a copy; the two may be mixed.
-func (s *Stream) Next() ([]byte, error) {
+func (s *Stream) Next() ([]byte, error) { return s.next(s.handle) }
+
+// NextUnless is Next that is interrupted with abi.ErrCanceled while a message waits at sub.
+// Nothing is lost: poll sub, then go on reading or close the stream.
+func (s *Stream) NextUnless(sub *ipc.Subscription) ([]byte, error) {
+	b, err := wire.Marshal(abi.HTTPStreamNext{Handle: s.handle, Until: sub.ID()})
+	if err != nil {
+		return nil, err
+	}
+	return s.next(string(b))
+}
+
+func (s *Stream) next(param string) ([]byte, error) {
 	if len(s.rest) > 0 {
 		b := s.rest
 		s.rest = nil
@@ -55,8 +69,10 @@ func (s *Stream) Next() ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	b, err := link.Call(abi.HTTPStreamRead, s.handle)
+	b, err := link.Call(abi.HTTPStreamRead, param)
 	switch {
+	case errors.Is(err, abi.ErrCanceled) && param != s.handle:
+		return nil, err // not sticky
 	case err != nil:
 		s.err = err
 	case len(b) == 0:

@@ -48,6 +48,9 @@ func Handle(id uint64) *Subscription {
 	return &Subscription{handle: strconv.FormatUint(id, 10)}
 }
 
+// ID is the host's handle of the subscription, as decimal text.
+func (s *Subscription) ID() string { return s.handle }
+
 // Poll returns what has arrived, possibly nothing, without waiting.
 func (s *Subscription) Poll() (abi.PollEnvelope, error) {
 	var e abi.PollEnvelope

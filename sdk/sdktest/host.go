@@ -26,6 +26,8 @@ type Host struct {
 	Now time.Time
 	// HTTP answers requests. What it writes between two flushes is one chunk of a stream.
 	HTTP http.Handler
+	// Client sends requests over real connections instead, to a server of the test.
+	Client *http.Client
 	// Process runs a program to its end. Background processes are run by it, too.
 	Process func(cmd string, args []string) abi.ProcessResult
 	// Elicit answers a question for a setting; an error cancels it.
@@ -52,6 +54,7 @@ type Host struct {
 	streams   map[uint64]*stream
 	nextHTTP  uint64
 	costs     []float64
+	reserved  []float64
 	processes map[uint64]*process
 	nextProc  uint64
 	waiting   []*Peer

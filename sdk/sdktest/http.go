@@ -11,8 +11,11 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 )
 
-// stream is the rest of an answer, split where the handler flushed.
-type stream struct{ chunks [][]byte }
+// stream is the rest of an answer, split where the handler flushed, or a real one.
+type stream struct {
+	chunks [][]byte
+	body   *liveBody
+}
 
 // chunked records an answer and notes where it was flushed.
 type chunked struct {
@@ -62,6 +65,9 @@ func (h *Host) serveHTTP(fn abi.Function, p []string) ([]byte, error) {
 	if fn == abi.HTTPStreamStart && h.OpenStreams() >= abi.MaxHTTPStreams {
 		return nil, abi.Errorf(abi.CodeLimit, "HTTP stream cap reached (%d/%d)", abi.MaxHTTPStreams, abi.MaxHTTPStreams)
 	}
+	if h.Client != nil {
+		return h.liveHTTP(fn, p[0])
+	}
 	rec, err := h.roundTrip(fn, p[0])
 	if err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func (h *Host) serveHTTP(fn abi.Function, p []string) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.nextHTTP++
-	h.streams[h.nextHTTP] = &stream{rec.split()}
+	h.streams[h.nextHTTP] = &stream{chunks: rec.split()}
 	return json.Marshal(abi.HTTPStream{Handle: strconv.FormatUint(h.nextHTTP, 10), Status: uint16(rec.Code), Headers: headers})
 }
 
@@ -105,23 +111,52 @@ func (h *Host) roundTrip(fn abi.Function, raw string) (*chunked, error) {
 	return rec, nil
 }
 
-func (h *Host) readStream(handle string) ([]byte, error) {
-	id, err := number(handle)
+func (h *Host) readStream(text string) ([]byte, error) {
+	read := abi.HTTPStreamNext{Handle: text}
+	if strings.HasPrefix(text, "{") {
+		read = abi.HTTPStreamNext{}
+		if err := request(abi.HTTPStreamRead, text, &read); err != nil {
+			return nil, err
+		}
+	}
+	id, err := number(read.Handle)
 	if err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	s := h.streams[id]
 	if s == nil {
+		h.mu.Unlock()
 		return nil, abi.Errorf(abi.CodeHandle, "HTTP stream handle %d not found", id)
 	}
+	if h.hasMessage(read.Until) {
+		h.mu.Unlock()
+		return nil, abi.Errorf(abi.CodeCanceled, "a message waits: the read was interrupted")
+	}
+	if s.body != nil {
+		h.mu.Unlock()
+		return s.body.read(func() bool {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.hasMessage(read.Until)
+		})
+	}
+	defer h.mu.Unlock()
 	if len(s.chunks) == 0 {
 		return nil, nil
 	}
 	c := s.chunks[0]
 	s.chunks = s.chunks[1:]
 	return c, nil
+}
+
+// hasMessage tells whether a message waits at a subscription.
+func (h *Host) hasMessage(handle string) bool {
+	if handle == "" {
+		return false
+	}
+	id, err := number(handle)
+	return err == nil && h.subs[id] != nil && len(h.subs[id].queue) > 0
 }
 
 func (h *Host) closeStream(text string) error {
@@ -140,6 +175,9 @@ func (h *Host) closeStream(text string) error {
 	defer h.mu.Unlock()
 	if h.streams[id] != nil && end.CostUSD != nil {
 		h.costs = append(h.costs, *end.CostUSD)
+	}
+	if s := h.streams[id]; s != nil && s.body != nil {
+		s.body.close()
 	}
 	delete(h.streams, id)
 	return nil

@@ -5,24 +5,12 @@
 package main
 
 import (
-	"flag"
-	"fmt"
-	"log"
-	"net"
 	"net/http"
-	"strconv"
 
+	"github.com/unicity-astrid/astrid-go/testdata/fakellm"
 	"github.com/unicity-astrid/astrid-go/testdata/fakeopenai"
 )
 
 func main() {
-	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
-	key := flag.String("key", "", "API key that requests must carry; empty takes all")
-	flag.Parse()
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(*port)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("http://%s\n", l.Addr())
-	log.Fatal(http.Serve(l, fakeopenai.New(fakeopenai.Options{APIKey: *key})))
+	fakellm.Main(func(key string) http.Handler { return fakeopenai.New(fakeopenai.Options{APIKey: key}) })
 }

@@ -1,76 +1,51 @@
 // Capsule openai-compat is a provider for every server that speaks OpenAI's Chat
-// Completions API. It streams the answer as it comes, and ends each request with exactly
-// one Done or one Error.
+// Completions API.
 package main
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 
-	"github.com/unicity-astrid/astrid-go/abi"
-	"github.com/unicity-astrid/astrid-go/sdk"
-	"github.com/unicity-astrid/astrid-go/sdk/env"
-	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/distros/astralis/provider"
+	"github.com/unicity-astrid/astrid-go/sdk/http"
 )
 
-const providerID = "openai-compat"
+var this = provider.Provider{
+	ID:           "openai-compat",
+	Name:         "OpenAI-compatible",
+	Capabilities: []string{"text", "vision", "tools"},
+	Window:       128_000,
+	Encode:       encode,
+	Decode:       decode,
+	List:         func() *http.Request { return &http.Request{URL: provider.Endpoint("/v1/models"), Headers: headers()} },
+	Listed:       listed,
+}
 
-var (
-	_ = sdk.Interceptor("llm_describe", describe)
-	_ = sdk.On("handle_llm_request", handleRequest)
-)
+var _ = this.Register()
 
 func main() {}
 
-func describe(*sdk.Context, []byte) (sdk.Verdict, error) {
-	return sdk.Reply(map[string][]abi.ProviderDescription{"providers": {{
-		ID:              providerID,
-		Description:     fmt.Sprintf("OpenAI-compatible provider (default model: %s)", env.Get("model")),
-		RequestTopic:    abi.TopicGeneratePrefix + providerID,
-		StreamTopic:     abi.TopicStreamPrefix + providerID,
-		Capabilities:    []string{"text", "vision", "tools"},
-		ContextWindow:   number("context_window", 128000),
-		MaxOutputTokens: number("max_output_tokens", 8192),
-	}}}), nil
+// headers carry the key, which local servers do without.
+func headers() map[string]string {
+	h := map[string]string{"content-type": "application/json"}
+	if key := provider.Key(); key != "" {
+		h["authorization"] = "Bearer " + key
+	}
+	return h
 }
 
-func number(key string, fallback uint64) uint64 {
-	n, err := strconv.ParseUint(strings.TrimSpace(env.Get(key)), 10, 64)
-	if err != nil {
-		return fallback
+// listed reads an entry of GET /v1/models. Besides the id servers tell the window by
+// different names, or not at all.
+func listed(raw json.RawMessage) provider.Model {
+	var m struct {
+		ID            string `json:"id"`
+		MaxModelLen   uint64 `json:"max_model_len"`  // vLLM
+		ContextLength uint64 `json:"context_length"` // OpenRouter and others
+		Meta          struct {
+			Window uint64 `json:"n_ctx_train"` // llama.cpp
+		} `json:"meta"`
 	}
-	return n
+	if json.Unmarshal(raw, &m) != nil {
+		return provider.Model{}
+	}
+	return provider.Model{ID: m.ID, Window: max(m.MaxModelLen, m.ContextLength, m.Meta.Window)}
 }
-
-func handleRequest(ctx *sdk.Context, raw json.RawMessage) error {
-	var r abi.LlmRequest
-	undecodable := json.Unmarshal(raw, &r)
-	if undecodable != nil && r.RequestID == "" {
-		return undecodable // nobody could be told
-	}
-	emit := func(e abi.StreamEvent) error {
-		return ipc.PublishTagged(abi.TopicStreamPrefix+providerID, abi.LlmStreamEvent{RequestID: r.RequestID, Event: e})
-	}
-	err := undecodable
-	if err == nil {
-		err = generate(ctx, &r, emit)
-	}
-	var gone *publishError
-	switch {
-	case err == nil:
-		return emit(abi.StreamEvent{Done: true})
-	case errors.As(err, &gone):
-		return err // the bus refused an event: it would refuse the next one too
-	}
-	text := err.Error()
-	return emit(abi.StreamEvent{Error: &text})
-}
-
-// publishError is a failure to hand an event on, as opposed to one of the server.
-type publishError struct{ err error }
-
-func (e *publishError) Error() string { return e.err.Error() }
-func (e *publishError) Unwrap() error { return e.err }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
-	"github.com/unicity-astrid/astrid-go/sdk/env"
+	"github.com/unicity-astrid/astrid-go/distros/astralis/provider"
+	"github.com/unicity-astrid/astrid-go/sdk/http"
 )
 
 // The request of POST /v1/chat/completions. Source: OpenAI API reference, "Create chat completion".
@@ -64,46 +62,42 @@ type chatImageURL struct {
 	URL string `json:"url"`
 }
 
-// encode makes the body of the request.
-func encode(r *abi.LlmRequest) ([]byte, error) {
-	q := chatRequest{Model: r.Model, Stream: true, StreamOptions: &streamOptions{IncludeUsage: true}, MaxTokens: number("max_output_tokens", 0)}
-	if q.Model == "" {
-		q.Model = env.Get("model")
+// encode makes the request.
+func encode(c *provider.Call) (*http.Request, error) {
+	q := chatRequest{Model: c.Use.ID, Stream: true, StreamOptions: &streamOptions{IncludeUsage: true}, MaxTokens: c.Use.Output}
+	var err error
+	if q.Temperature, err = provider.Temperature(); err != nil {
+		return nil, err
 	}
-	if q.Model == "" {
-		return nil, fmt.Errorf("no model is configured: set the model of capsule astrid-capsule-openai-compat")
-	}
-	if t := strings.TrimSpace(env.Get("temperature")); t != "" {
-		f, err := strconv.ParseFloat(t, 64)
-		if err != nil {
-			return nil, fmt.Errorf("temperature %q is not a number", t)
-		}
-		q.Temperature = &f
-	}
-	if r.System != "" {
-		q.Messages = append(q.Messages, chatMessage{Role: abi.RoleSystem, Content: r.System})
-	}
-	for _, m := range r.Messages {
-		if m.Role != abi.RoleSystem { // there is one system prompt, and it has its own field
-			q.add(m)
-		}
-	}
-	for _, t := range r.Tools {
-		spec := chatToolSpec{Name: t.Name}
-		var err error
-		if spec.Parameters, err = parameters(t.InputSchema); err != nil {
-			return nil, fmt.Errorf("tool %s: %w", t.Name, err)
+	for _, t := range c.LlmRequest.Tools {
+		spec := chatToolSpec{Name: c.Tools.Of(t.Name)}
+		if spec.Parameters, err = provider.Schema(t); err != nil {
+			return nil, err
 		}
 		if t.Description != nil {
 			spec.Description = *t.Description
 		}
 		q.Tools = append(q.Tools, chatTool{Type: "function", Function: spec})
 	}
-	return json.Marshal(q)
+	if c.System != "" {
+		q.Messages = append(q.Messages, chatMessage{Role: abi.RoleSystem, Content: c.System})
+	}
+	for _, m := range c.Messages {
+		if m.Role != abi.RoleSystem { // there is one system prompt, and it has its own field
+			q.add(m, &c.Tools)
+		}
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	h := headers()
+	h["accept"] = "text/event-stream"
+	return &http.Request{Method: "POST", URL: provider.Endpoint("/v1/chat/completions"), Headers: h, Body: body}, nil
 }
 
 // add appends one message in the API's shape.
-func (q *chatRequest) add(m abi.ChatMessage) {
+func (q *chatRequest) add(m abi.ChatMessage, names *provider.Names) {
 	c := m.Content
 	switch {
 	case c.Result != nil:
@@ -112,7 +106,7 @@ func (q *chatRequest) add(m abi.ChatMessage) {
 	case c.Calls != nil:
 		var calls []chatCall
 		for _, call := range c.Calls {
-			calls = append(calls, chatCall{ID: call.ID, Type: "function", Function: chatFunction{Name: call.Name, Arguments: argumentText(call.Arguments)}})
+			calls = append(calls, chatCall{ID: call.ID, Type: "function", Function: chatFunction{Name: names.Of(call.Name), Arguments: provider.ArgumentText(call.Arguments)}})
 		}
 		// What the model said just before its calls belongs to the same message.
 		if n := len(q.Messages); n > 0 && q.Messages[n-1].Role == abi.RoleAssistant && q.Messages[n-1].ToolCalls == nil {
@@ -133,33 +127,4 @@ func (q *chatRequest) add(m abi.ChatMessage) {
 	default:
 		q.Messages = append(q.Messages, chatMessage{Role: m.Role, Content: c.Text})
 	}
-}
-
-// argumentText is the JSON text of a call's arguments; a JSON string is that text already.
-func argumentText(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	return string(raw)
-}
-
-// parameters makes a tool's schema fit for the API: it wants the properties spelled out
-// even if there are none, and refuses words that are not of JSON Schema, such as the mark
-// of tools that change something.
-func parameters(schema json.RawMessage) (json.RawMessage, error) {
-	fields := map[string]json.RawMessage{"type": json.RawMessage(`"object"`)}
-	if len(schema) > 0 {
-		if err := json.Unmarshal(schema, &fields); err != nil {
-			return nil, fmt.Errorf("input_schema: %w", err)
-		}
-	}
-	if fields == nil { // it was null
-		fields = map[string]json.RawMessage{"type": json.RawMessage(`"object"`)}
-	}
-	delete(fields, "mutable")
-	if fields["properties"] == nil {
-		fields["properties"] = json.RawMessage("{}")
-	}
-	return json.Marshal(fields)
 }

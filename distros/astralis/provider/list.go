@@ -1,0 +1,194 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk"
+	"github.com/unicity-astrid/astrid-go/sdk/env"
+	"github.com/unicity-astrid/astrid-go/sdk/http"
+	"github.com/unicity-astrid/astrid-go/sdk/kv"
+	sdktime "github.com/unicity-astrid/astrid-go/sdk/time"
+)
+
+// listKey is where the vendor's list of models is kept.
+const listKey = "models"
+
+// kept is a list as the vendor gave it.
+type kept struct {
+	From   string  `json:"from"` // address it came from: another server has other models
+	At     string  `json:"at"`   // RFC 3339
+	Models []Model `json:"models"`
+}
+
+// describe answers with the models that can be chosen.
+func (p *Provider) describe(ctx *sdk.Context, raw []byte) (sdk.Verdict, error) {
+	var q abi.ProvidersRequest
+	if len(raw) > 0 {
+		// Whoever asks in another form wants the list all the same.
+		_ = json.Unmarshal(raw, &q)
+	}
+	var d abi.ProvidersDescription
+	if q.Refresh {
+		if err := p.refresh(); err != nil {
+			d.Error = redact(failureOf(err).Text, Key())
+			ctx.Warn("The list of models could not be fetched", "error", d.Error)
+		}
+	}
+	table, err := p.table()
+	if err != nil {
+		d.Error = err.Error()
+		table = &Table{}
+	}
+	list := p.list()
+	others := list.Models
+	if len(others) == 0 {
+		others = table.Models()
+	}
+	standard := env.Get("model")
+	if m, err := p.model(""); err == nil {
+		d.Providers = append(d.Providers, p.entry(p.ID, m, list.has(m.ID)))
+	} else {
+		d.Error = err.Error()
+		d.Providers = append(d.Providers, p.entry(p.ID, Model{ID: standard}, ""))
+	}
+	for _, o := range others {
+		if o.ID == standard {
+			continue
+		}
+		if len(d.Providers) == abi.MaxModels {
+			break
+		}
+		d.Providers = append(d.Providers, p.entry(p.ID+":"+o.ID, table.Find(o.ID).or(o), list.has(o.ID)))
+	}
+	return sdk.Reply(d), nil
+}
+
+func (p *Provider) entry(id string, m Model, listed string) abi.ProviderDescription {
+	name := m.Name
+	if name == "" {
+		name = m.ID
+	}
+	d := abi.ProviderDescription{
+		ID: id, Description: fmt.Sprintf("%s: %s", p.Name, name),
+		RequestTopic: abi.TopicGeneratePrefix + p.ID, StreamTopic: abi.TopicStreamPrefix + p.ID,
+		Capabilities: p.Capabilities, ContextWindow: m.Window, MaxOutputTokens: m.Output, Model: m.ID, Listed: listed,
+	}
+	if m.Prices != nil {
+		d.Price = &abi.ModelPrice{InputUSD: m.Prices.In, OutputUSD: m.Prices.Out, AsOf: m.Prices.AsOf}
+	}
+	return d
+}
+
+// or takes from the vendor's list what the table does not say.
+func (m Model) or(listed Model) Model {
+	if m.Name == "" {
+		m.Name = listed.Name
+	}
+	if m.Window == 0 {
+		m.Window = listed.Window
+	}
+	if m.Output == 0 {
+		m.Output = listed.Output
+	}
+	return m
+}
+
+// model finds what is known of a model; empty is the one of the settings.
+func (p *Provider) model(asked string) (Model, error) {
+	standard := strings.TrimSpace(env.Get("model"))
+	if asked == "" {
+		asked = standard
+	}
+	if asked == "" {
+		return Model{}, Fail(abi.LlmConfig, "no model is configured: set the model of capsule %s", p.capsule())
+	}
+	table, err := p.table()
+	if err != nil {
+		return Model{}, err
+	}
+	m := table.Find(asked)
+	for _, l := range p.list().Models {
+		if l.ID == asked {
+			m = m.or(l)
+		}
+	}
+	window, err := number("context_window")
+	if err != nil {
+		return Model{}, err
+	}
+	if window > 0 && (asked == standard || m.Window == 0) {
+		m.Window = window
+	}
+	if m.Window == 0 {
+		m.Window = p.Window
+	}
+	output, err := number("max_output_tokens")
+	if err != nil {
+		return Model{}, err
+	}
+	if output > 0 && (m.Output == 0 || output < m.Output) {
+		m.Output = output
+	}
+	return m, nil
+}
+
+func (p *Provider) table() (*Table, error) {
+	t, err := ParseTable(env.Get("models"))
+	if err == nil && !p.NeedsKey {
+		t.rows = slices.DeleteFunc(t.rows, func(m Model) bool { return m.ID == "*" })
+	}
+	return t, err
+}
+
+// list is the list that was fetched last, if it is from the server that is configured now.
+func (p *Provider) list() kept {
+	l, ok, err := kv.GetJSON[kept](listKey)
+	if err != nil || !ok || l.From != Endpoint("") {
+		return kept{} // it is fetched anew when somebody asks for it
+	}
+	return l
+}
+
+func (l kept) has(id string) string {
+	for _, m := range l.Models {
+		if m.ID == id {
+			return l.At
+		}
+	}
+	return ""
+}
+
+// refresh fetches the vendor's list and keeps it.
+func (p *Provider) refresh() error {
+	if _, err := p.readKey(); err != nil {
+		return err
+	}
+	r, err := http.Do(p.List())
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
+		return vendorFailure(r.Status, r.Body)
+	}
+	var body struct {
+		Data []json.RawMessage `json:"data"`
+	}
+	if err := r.JSON(&body); err != nil {
+		return Unreadable(err)
+	}
+	l := kept{From: Endpoint(""), At: sdktime.Now().UTC().Format(time.RFC3339)}
+	for _, raw := range body.Data {
+		m := p.Listed(raw)
+		if m.ID = readable(m.ID); m.ID == "" || len(l.Models) == abi.MaxModels {
+			continue
+		}
+		m.Name = readable(m.Name)
+		l.Models = append(l.Models, m)
+	}
+	return kv.SetJSON(listKey, l)
+}
