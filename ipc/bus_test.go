@@ -233,3 +233,27 @@ func TestWireHidesWhatIsInternal(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// TestWait: it returns with the first message and leaves it there.
+func TestWait(t *testing.T) {
+	b := NewBus(BusOptions{})
+	s, err := b.Subscribe("a.b", SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Wait(t.Context()) }()
+	if err := b.Publish(t.Context(), &Message{Topic: "a.b"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || s.Pending() != 1 {
+		t.Errorf("%v, %d wait", err, s.Pending())
+	}
+	if err := s.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.Close()
+	if err := s.Wait(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -167,3 +167,36 @@ func TestRequestCost(t *testing.T) {
 		t.Errorf("a request that was not sent was paid for: %v", err)
 	}
 }
+
+// TestStreamInterrupted: a message that waits ends a read, and the stream loses nothing by it.
+func TestStreamInterrupted(t *testing.T) {
+	next := make(chan string, 4)
+	s := serve(t, chunks(next))
+	r := newRig(t, autonomous())
+	g := r.guest(newCapsule(Grants{Net: []NetRule{s.rule}, IPCSubscribe: []string{"t.v1.a"}}))
+	t.Cleanup(g.inst.capsule.Bounds.transport().CloseIdleConnections)
+	other := r.guest(newCapsule(Grants{IPCPublish: []string{"t.v1.a"}}))
+	h := g.stream(s.URL)
+	sub, err := g.do(abi.IpcSubscribe, "t.v1.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := `{"handle":"` + h + `","until":"` + string(sub) + `"}`
+	go func() { _, _ = other.do(abi.IpcPublish, "t.v1.a", `"now"`) }() // before or during the read
+	g.refused(abi.CodeCanceled, "interrupted", abi.HTTPStreamRead, read)
+	g.refused(abi.CodeCanceled, "interrupted", abi.HTTPStreamRead, read) // as long as it waits
+	if out, err := g.do(abi.IpcPoll, string(sub)); err != nil || !strings.Contains(string(out), "now") {
+		t.Fatalf("%s %v", out, err)
+	}
+	next <- "one"
+	g.want("one", abi.HTTPStreamRead, read) // by the read that was interrupted
+	next <- "two"
+	g.want("two", abi.HTTPStreamRead, h)
+	close(next)
+	g.want("", abi.HTTPStreamRead, read)
+	for _, bad := range []string{`{"handle":"` + h + `","until":"99"}`} {
+		g.refused(abi.CodeHandle, "99", abi.HTTPStreamRead, bad)
+	}
+	g.refused(abi.CodeInvalid, "", abi.HTTPStreamRead, `{"handle":"`+h+`","until":"x"}`)
+	g.want("", abi.HTTPStreamClose, h)
+}

@@ -37,7 +37,6 @@ type Events struct {
 
 	call   *Call
 	stream *http.Stream
-	read   func() ([]byte, error) // instead of the stream
 	buf    []byte
 	err    error
 }
@@ -112,9 +111,6 @@ func (e *Events) line() ([]byte, error) {
 
 // more waits for bytes, or for word that nobody wants them any more.
 func (e *Events) more() ([]byte, error) {
-	if e.read != nil {
-		return e.read()
-	}
 	for {
 		b, err := e.stream.NextUnless(e.call.cancel)
 		if errors.Is(err, abi.ErrCanceled) {

@@ -74,7 +74,7 @@ func (c *Call) sleep(d time.Duration) error {
 		if left <= 0 {
 			return nil
 		}
-		e, err := c.cancel.Recv(left)
+		e, err := c.cancel.Recv(max(left, time.Millisecond)) // the unit of the host
 		if err != nil {
 			return err
 		}

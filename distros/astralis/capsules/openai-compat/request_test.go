@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/abi"
-	"github.com/unicity-astrid/astrid-go/sdk/sdktest"
+	"github.com/unicity-astrid/astrid-go/distros/astralis/provider/providertest"
+	"github.com/unicity-astrid/astrid-go/testdata/fakeopenai"
 )
 
 func TestEncode(t *testing.T) {
@@ -55,59 +56,32 @@ func TestEncode(t *testing.T) {
 		"no limit": {request: abi.LlmRequest{Messages: []abi.ChatMessage{user}}, config: map[string]string{"max_output_tokens": "0"}, messages: encodedUser},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := sdktest.New(t)
-			h.Config = c.config
-			c.request.Model = "m"
-			got, err := encode(&c.request)
-			if err != nil {
-				t.Fatal(err)
+			s := fakeopenai.New(fakeopenai.Options{})
+			g := providertest.New(t, vendor.ID, s)
+			for k, v := range c.config {
+				g.Config[k] = v
 			}
+			c.request.Model = "m"
+			g.Ask(c.request)
 			want := `{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[` + c.messages + `]` + c.other + `}`
-			if g, w := canonical(t, got), canonical(t, []byte(want)); g != w {
-				t.Errorf("got  %s\nwant %s", g, w)
+			if got, want := providertest.Canonical(t, s.Requests()[0].Raw), providertest.Canonical(t, []byte(want)); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
 	}
 }
 
-func canonical(t *testing.T, raw []byte) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		t.Fatalf("%s: %v", raw, err)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 func TestModel(t *testing.T) {
-	h := sdktest.New(t)
-	h.Config["model"] = "configured"
-	for asked, want := range map[string]string{"": `"model":"configured"`, "asked": `"model":"asked"`} {
-		b, err := encode(&abi.LlmRequest{Model: asked})
-		if err != nil || !strings.Contains(string(b), want) {
-			t.Errorf("%s %v, want %s", b, err, want)
+	s := fakeopenai.New(fakeopenai.Options{})
+	g := providertest.New(t, vendor.ID, s)
+	g.Config["model"] = "configured"
+	for asked, want := range map[string]string{"": "configured", "asked": "asked"} {
+		s.Reset()
+		r := providertest.Prompt("hi")
+		r.Model = asked
+		g.Ask(r)
+		if got := s.Requests()[0].Body.Model; got != want {
+			t.Errorf("%q asks for %q", asked, got)
 		}
-	}
-	h.Config["temperature"] = "warm"
-	if _, err := encode(&abi.LlmRequest{}); err == nil || !strings.Contains(err.Error(), "warm") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestDescribe(t *testing.T) {
-	h := sdktest.New(t)
-	h.Config = map[string]string{"model": "m", "context_window": "5", "max_output_tokens": "lots"}
-	var d struct{ Providers []abi.ProviderDescription }
-	if err := h.Call("llm_describe", nil).JSON(&d); err != nil || len(d.Providers) != 1 {
-		t.Fatalf("%+v %v", d, err)
-	}
-	p := d.Providers[0]
-	if p.ID != "openai-compat" || p.RequestTopic != "llm.v1.request.generate.openai-compat" || p.StreamTopic != "llm.v1.stream.openai-compat" ||
-		p.ContextWindow != 5 || p.MaxOutputTokens != 8192 || !strings.Contains(p.Description, "m") {
-		t.Errorf("%+v", p)
 	}
 }

@@ -1,43 +1,15 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/distros/astralis/provider/providertest"
 )
 
-// shorthand of events, one to a word.
-func brief(e abi.StreamEvent) string {
-	switch {
-	case e.TextDelta != nil:
-		return "text:" + *e.TextDelta
-	case e.ReasoningDelta != nil:
-		return "think:" + *e.ReasoningDelta
-	case e.ToolCallStart != nil:
-		return "start:" + e.ToolCallStart.ID + "=" + e.ToolCallStart.Name
-	case e.ToolCallDelta != nil:
-		return "args:" + e.ToolCallDelta.ID + "=" + e.ToolCallDelta.ArgsDelta
-	case e.ToolCallEnd != nil:
-		return "end:" + e.ToolCallEnd.ID
-	case e.Usage != nil:
-		return fmt.Sprintf("usage:%d/%d", e.Usage.InputTokens, e.Usage.OutputTokens)
-	}
-	return "?"
-}
-
-func decode(r io.Reader) (string, error) {
-	var got []string
-	err := relay(r, "12345678-rest", func(e abi.StreamEvent) error {
-		got = append(got, brief(e))
-		return nil
-	})
-	return strings.Join(got, " "), err
+func play(t testing.TB, in string, chunk int) providertest.Outcome {
+	return providertest.Play(t, vendor.ID, in, chunk)
 }
 
 // Transcripts of servers, and what comes out of them.
@@ -57,7 +29,7 @@ func TestTranscripts(t *testing.T) {
 		"nothing":         {in: "", err: "cut the stream"},
 		"after [DONE]":    {in: finish("stop") + done + delta(`{"content":"late"}`)},
 		"comments":        {in: ": ping\n\nevent: x\nid: 3\nretry: 9\ndata:\n\n" + delta(`{"content":"a"}`) + finish("stop"), want: "text:a"},
-		"usage last":      {in: finish("stop") + `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}` + "\n" + done, want: "usage:3/4"},
+		"usage last":      {in: finish("stop") + `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}` + "\n" + done, want: "usage"},
 		"usage null":      {in: `data: {"choices":[],"usage":null}` + "\n" + finish("stop")},
 		"refusal":         {in: delta(`{"refusal":"no"}`) + finish("stop"), want: "text:no"},
 		"reasoning":       {in: delta(`{"reasoning":"a"}`) + delta(`{"reasoning_content":"b","content":null}`) + finish("stop"), want: "think:a think:b"},
@@ -71,7 +43,7 @@ func TestTranscripts(t *testing.T) {
 		"calls that share an index": {in: calls(`{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}`) + calls(`{"index":0,"id":"y","function":{"name":"g","arguments":"{}"}}`) + finish("stop"),
 			want: "start:x=f args:x={} start:y=g args:y={} end:x end:y"},
 		"calls without id": {in: calls(`{"index":0,"function":{"name":"f","arguments":"{}"}}`) + calls(`{"index":1,"function":{"name":"f","arguments":"{}"}}`) + finish("stop"),
-			want: "start:call_12345678_0=f args:call_12345678_0={} start:call_12345678_1=f args:call_12345678_1={} end:call_12345678_0 end:call_12345678_1"},
+			want: "start:call_0f0f0f0f_0=f args:call_0f0f0f0f_0={} start:call_0f0f0f0f_1=f args:call_0f0f0f0f_1={} end:call_0f0f0f0f_0 end:call_0f0f0f0f_1"},
 		"id repeated":           {in: calls(`{"index":0,"id":"x","function":{"name":"f"}}`) + calls(`{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}`) + finish("stop"), want: "start:x=f args:x={} end:x"},
 		"arguments before name": {in: calls(`{"index":0,"function":{"arguments":"{}"}}`), err: "before its name"},
 		"length in a call":      {in: calls(`{"index":0,"id":"x","function":{"name":"f","arguments":"{"}}`) + finish("length"), want: "start:x=f args:x={", err: "length limit"},
@@ -83,14 +55,13 @@ func TestTranscripts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []string{c.in, strings.ReplaceAll(c.in, "\n", "\r\n")} {
-				// Byte by byte, and all at once with the end.
-				for _, r := range []io.Reader{iotest.OneByteReader(strings.NewReader(in)), iotest.DataErrReader(strings.NewReader(in))} {
-					got, err := decode(r)
-					if got != c.want {
+				for _, chunk := range []int{1, len(in)} { // byte by byte, and all at once
+					o := play(t, in, chunk)
+					if got := o.Said(); got != c.want {
 						t.Errorf("got  %s\nwant %s", got, c.want)
 					}
-					if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-						t.Errorf("error %v, want %q", err, c.err)
+					if o.Done != (c.err == "") || !strings.Contains(o.Error, c.err) {
+						t.Errorf("error %q, want %q", o.Error, c.err)
 					}
 				}
 			}
@@ -101,26 +72,21 @@ func TestTranscripts(t *testing.T) {
 // A connection that breaks after the answer was finished has lost nothing.
 func TestBreakAfterTheEnd(t *testing.T) {
 	const finished = `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}` + "\n\n"
-	broken := errors.New("connection reset")
-	got, err := decode(io.MultiReader(strings.NewReader(finished), iotest.ErrReader(broken)))
-	if got != "text:a" || err != nil {
-		t.Errorf("%q %v", got, err)
+	if o := providertest.Play(t, vendor.ID, finished+providertest.Break, 7); !o.Done || o.Text != "a" {
+		t.Errorf("%+v", o)
 	}
-	if _, err := decode(io.MultiReader(strings.NewReader("data: {}\n"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
+	if o := providertest.Play(t, vendor.ID, "data: {}\n"+providertest.Break, 7); o.Failure.Kind != abi.LlmNetwork || !strings.Contains(o.Error, "broke off") {
+		t.Errorf("%+v", o)
 	}
 }
 
 func TestLineLimit(t *testing.T) {
+	const limit = 1 << 20
 	for extra, ok := range map[int]bool{0: true, 64 << 10: false} {
-		text := strings.Repeat("x", maxLine-1000+extra)
-		b, err := json.Marshal(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = decode(strings.NewReader(`data: {"choices":[{"delta":{"content":` + string(b) + `},"finish_reason":"stop"}]}` + "\n"))
-		if (err == nil) != ok {
-			t.Errorf("%d bytes: %v", len(text), err)
+		text := strings.Repeat("x", limit-1000+extra)
+		o := play(t, `data: {"choices":[{"delta":{"content":"`+text+`"},"finish_reason":"stop"}]}`+"\n", 4096)
+		if o.Done != ok {
+			t.Errorf("%d bytes: %q", len(text), o.Error)
 		}
 	}
 }
@@ -129,10 +95,8 @@ func FuzzRelay(f *testing.F) {
 	f.Add("data: {\"choices\":[{\"delta\":{\"content\":\"é\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\n")
 	f.Add("data:{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n")
 	f.Fuzz(func(t *testing.T, in string) {
-		whole, err := decode(strings.NewReader(in))
-		parts, err2 := decode(iotest.OneByteReader(strings.NewReader(in)))
-		if whole != parts || (err == nil) != (err2 == nil) {
-			t.Errorf("%q %v\nbut byte by byte\n%q %v", whole, err, parts, err2)
+		if whole, parts := play(t, in, len(in)+1), play(t, in, 1); whole.Said() != parts.Said() || whole.Error != parts.Error {
+			t.Errorf("%+v\nbut byte by byte\n%+v", whole, parts)
 		}
 	})
 }
