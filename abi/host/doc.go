@@ -47,6 +47,12 @@
 // somebody is there; with nobody there it is answered from what was set before, or fails at once and says what to do. A secret
 // goes from the client into the store: no host function but astrid_get_config of a declared secret returns one.
 //
+// # JSON
+//
+// Every request record is read by [ipc.DecodeRecord], which is strict: exact names, no member twice, no null where a value is
+// needed, nothing behind the value, bounded depth, real UTF-8. Unknown members are ignored, so that later guests run. Payloads of
+// messages are held to the same rules by [ipc.ClassifyPayload], except that the last of repeated members wins in them.
+//
 // # Errors
 //
 // Every failure is an *abi.Error with a code and a text that is safe to show to

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -140,7 +141,7 @@ func (h *Host) unattended(f *frame, req *abi.ElicitRequest) ([]byte, error) {
 			c.ID, req.Key, ErrNobody, c.ID, req.Key)
 	case "array":
 		var list []string
-		if value != "" && decode([]byte(value), &list, "array") == nil {
+		if value != "" && json.Unmarshal([]byte(value), &list) == nil {
 			return encode(map[string][]string{"values": list})
 		}
 	case "select":

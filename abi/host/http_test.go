@@ -87,8 +87,10 @@ func TestHTTPRefused(t *testing.T) {
 		text string
 	}{
 		{`{`, abi.CodeInvalid, "http"},
-		{`null`, abi.CodeInvalid, "url"},
-		{`{"url":1}`, abi.CodeInvalid, "url"},
+		{`null`, abi.CodeInvalid, "want an object"},
+		{`{"url":1}`, abi.CodeInvalid, "url must be a string"},
+		{`{"url":"https://a.test","URL":"https://b.test","url":"https://c.test"}`, abi.CodeInvalid, "given twice"},
+		{`{"url":"https://a.test","headers":null}`, abi.CodeInvalid, "must not be null"},
 		{reqJSON("file:///etc/passwd"), abi.CodeInvalid, "scheme"},
 		{reqJSON("gopher://a.test/"), abi.CodeInvalid, "scheme"},
 		{reqJSON("http:a.test"), abi.CodeInvalid, "host is missing"},

@@ -64,7 +64,8 @@ func (b *Bounds) account(level, platform string) permit {
 
 // identityRequest decodes the common record.
 func identityRequest(raw []byte, what string) (req abi.IdentityRequest, err error) {
-	return req, decode(raw, &req, what)
+	err = decode(raw, &req, what)
+	return req, err
 }
 
 // accountRequest is identityRequest of a function that names an account. Platforms are compared in lower case. What the

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/ipc"
 )
 
 // getConfig answers a setting. A secret is read when it is asked for: the one of the call's
@@ -102,9 +103,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// decode parses a JSON request.
+// decode reads a request record; see [ipc.DecodeRecord] for what is strict about it.
 func decode(raw []byte, into any, what string) error {
-	if err := json.Unmarshal(raw, into); err != nil {
+	if err := ipc.DecodeRecord(raw, into); err != nil {
 		return abi.Errorf(abi.CodeInvalid, "invalid %s request: %v", what, err)
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestSystem(t *testing.T) {
 	g.want("[]", abi.GetInterceptorHandles)
 	g.want(`{"allowed":true}`, abi.CheckCapsuleCapability, `{"source_uuid":"known","capability":"allow_prompt_injection"}`)
 	g.want(`{"allowed":false}`, abi.CheckCapsuleCapability, `{"source_uuid":"known","capability":"root"}`)
-	g.want(`{"allowed":false}`, abi.CheckCapsuleCapability, `null`)
+	g.refused(abi.CodeInvalid, "want an object", abi.CheckCapsuleCapability, `null`)
 	g.refused(abi.CodeInvalid, "capability", abi.CheckCapsuleCapability, `[]`)
 }
 
@@ -115,7 +115,7 @@ func TestRequestApproval(t *testing.T) {
 		long[i] = 'a'
 	}
 	g.refused(abi.CodeTooLarge, "257", abi.RequestApproval, `{"action":"`+string(long)+`","resource":"r","risk_level":"low"}`)
-	g.refused(abi.CodeInvalid, "empty", abi.RequestApproval, `{"action":" ","resource":"r"}`)
-	g.refused(abi.CodeInvalid, "empty", abi.RequestApproval, `{"action":"a","resource":"\n"}`)
+	g.refused(abi.CodeInvalid, "empty", abi.RequestApproval, `{"action":" ","resource":"r","risk_level":"low"}`)
+	g.refused(abi.CodeInvalid, "empty", abi.RequestApproval, `{"action":"a","resource":"\n","risk_level":"low"}`)
 	g.refused(abi.CodeInvalid, "approval", abi.RequestApproval, `"a"`)
 }
