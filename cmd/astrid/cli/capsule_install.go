@@ -40,7 +40,6 @@ func (o *installOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.keep, "keep", false, "keep them")
 	f.BoolVar(&o.build, "build", false, "clone and build the source of a repository that has no release")
 	f.BoolVar(&o.offline, "offline", false, "do not use the network")
-	cmd.MarkFlagsMutuallyExclusive("replace", "keep")
 }
 
 // asks tells whether there is somebody to answer questions.
@@ -95,8 +94,11 @@ func newCapsuleInstall(sys System) *cobra.Command {
 	return cmd
 }
 
-// canAgree refuses where nobody could say yes.
+// canAgree refuses where nobody could say yes, and flags that contradict each other.
 func (o *installOptions) canAgree() error {
+	if o.replace && o.keep {
+		return fail(ExitUsage, "--replace and --keep contradict each other")
+	}
 	if !o.yes && !o.asks() {
 		return fail(ExitUsage, "nobody can be asked here: look at the capsule's %s, then add --yes", capsule.ManifestName)
 	}

@@ -27,6 +27,8 @@ type place struct {
 	home home.Home
 	cwd  string
 	k    *kernel.Kernel
+	// environ are variables that commands see besides the home.
+	environ map[string]string
 }
 
 func newPlace(t *testing.T) *place {
@@ -112,7 +114,8 @@ func (p *place) getenv(name string) (string, bool) {
 	case "ASTRID_SECRETS_STORE":
 		return "file", true // not in the keyring of whoever runs the tests
 	}
-	return "", false
+	v, ok := p.environ[name]
+	return v, ok
 }
 
 // run runs a command line; stdin counts as a terminal when there is something in it.
