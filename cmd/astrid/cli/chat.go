@@ -14,6 +14,7 @@ import (
 // chatOptions are the flags of astrid chat.
 type chatOptions struct {
 	session string
+	which   resumeOptions
 	theme   string
 	ascii   bool
 	quiet   bool
@@ -33,8 +34,14 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
   astrid chat --session refactoring
   astrid chat --theme contrast`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), sys, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.which.check(cmd); err != nil {
+				return err
+			}
+			return runChat(cmd.Context(), sys, o)
+		},
 	}
+	o.which.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
 	f.StringVar(&o.theme, "theme", "auto", "`THEME`: "+strings.Join(tui.ThemeNames, ", "))
@@ -54,10 +61,6 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if term, ok := sys.Getenv("TERM"); !ok || term == "" || term == "dumb" {
 		return fail(ExitUsage, "chat needs a terminal that can move the cursor (TERM is %q): use astrid -p \"…\"", term)
 	}
-	id, err := sessionID(o.session)
-	if err != nil {
-		return err
-	}
 	workspace, err := sys.Getwd()
 	if err != nil {
 		return fmt.Errorf("current directory: %w", err)
@@ -67,6 +70,10 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 		return err
 	}
 	if err := firstRun(ctx, sys, h); err != nil {
+		return err
+	}
+	id, err := o.which.chooseOnce(ctx, sys, o.session, workspace)
+	if err != nil {
 		return err
 	}
 	shown := o.session
@@ -89,8 +96,10 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 // that only make sense for a single prompt.
 func startsChat(cmd *cobra.Command, sys System) bool {
 	flags := cmd.Flags().NFlag()
-	if cmd.Flags().Changed("session") {
-		flags--
+	for _, both := range []string{"session", "continue", "resume", "fork"} {
+		if cmd.Flags().Changed(both) {
+			flags--
+		}
 	}
 	return flags == 0 && sys.IsTerminal(sys.Stdin) && sys.IsTerminal(sys.Stdout)
 }

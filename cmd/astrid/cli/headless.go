@@ -20,8 +20,10 @@ type headlessOptions struct {
 	sys          System
 	prompt       string
 	promptSet    bool
-	session      string
+	session      string // --session: a new one if there is none
+	which        resumeOptions
 	printSession bool
+	limits       abi.TurnLimits
 	yes          bool
 	allow, deny  []string
 	timeout      time.Duration
@@ -43,10 +45,6 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 			return err
 		}
 	}
-	id, err := sessionID(o.session)
-	if err != nil {
-		return err
-	}
 	workspace, err := o.sys.Getwd()
 	if err != nil {
 		return fmt.Errorf("current directory: %w", err)
@@ -66,6 +64,10 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 		return err
 	}
 	defer conn.Close()
+	id, err := o.which.choose(ctx, conn, o.session, workspace)
+	if err != nil {
+		return err
+	}
 	if err := conn.Subscribe(ctx, abi.ClientSubscribe{
 		Topics:   []string{"agent.v1.*", abi.TopicApproval, abi.TopicHealthFailed},
 		Sessions: []string{id},
@@ -93,6 +95,9 @@ func (o *headlessOptions) check() (approvalRules, error) {
 	}
 	if o.timeout < 0 {
 		return approvalRules{}, fail(ExitUsage, "--timeout: %s is no time to wait", o.timeout)
+	}
+	if o.limits.MaxTurns < 0 || o.limits.MaxCostUSD < 0 {
+		return approvalRules{}, fail(ExitUsage, "--max-turns and --max-cost: a limit cannot be negative")
 	}
 	rules, err := parseRules(o.yes, o.allow, o.deny)
 	if err != nil {
@@ -133,7 +138,11 @@ type headlessRun struct {
 // prompt sends one prompt and follows its turn to the end.
 func (r *headlessRun) prompt(ctx context.Context, text string) error {
 	t := &turn{sys: r.o.sys, id: uuid.NewString(), session: r.session, rules: r.rules, limit: r.o.timeout, started: time.Now()}
-	own, err := json.Marshal(abi.InputContext{TurnID: t.id})
+	in := abi.InputContext{TurnID: t.id}
+	if r.o.limits != (abi.TurnLimits{}) {
+		in.Limits = &r.o.limits
+	}
+	own, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}

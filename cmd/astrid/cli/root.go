@@ -83,8 +83,11 @@ Standard output carries the answer and nothing else.`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.promptSet = cmd.Flags().Changed("prompt")
+			if err := o.which.check(cmd); err != nil {
+				return err
+			}
 			if startsChat(cmd, sys) {
-				return runChat(cmd.Context(), sys, &chatOptions{session: o.session})
+				return runChat(cmd.Context(), sys, &chatOptions{session: o.session, which: o.which})
 			}
 			return runHeadless(cmd.Context(), o)
 		},
@@ -96,6 +99,9 @@ Standard output carries the answer and nothing else.`,
 	f := root.Flags()
 	f.StringVarP(&o.prompt, "prompt", "p", "", "answer `TEXT` and exit; standard input, if it is not a terminal, is put before it")
 	f.StringVar(&o.session, "session", "", "continue the session with this `NAME` or id, or start it")
+	o.which.flags(root)
+	f.IntVar(&o.limits.MaxTurns, "max-turns", 0, "end the turn after this `NUMBER` of rounds of tool calls")
+	f.Float64Var(&o.limits.MaxCostUSD, "max-cost", 0, "end the turn when it has cost this many `USD`, by what the provider reports")
 	f.BoolVar(&o.printSession, "print-session", false, "print the session's id as the last line on standard error")
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
 	f.StringArrayVar(&o.allow, "allow", nil, "approve, once each, what this `PATTERN` over resources covers; may be repeated")
@@ -103,7 +109,7 @@ Standard output carries the answer and nothing else.`,
 	f.DurationVar(&o.timeout, "timeout", 0, "cancel the turn after this `TIME`, for example 90s or 10m")
 	f.StringVar(&o.input, "input-format", "text", "`FORMAT` of standard input: text or stream-json")
 	f.StringVar(&o.format, "output-format", "text", "`FORMAT` of the answer: text, json or stream-json")
-	root.AddCommand(newDiff(sys), newCommit(sys), newDiscard(sys),
+	root.AddCommand(newSession(sys), newDiff(sys), newCommit(sys), newDiscard(sys),
 		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys), newDistro(sys), newPath(sys), newDoctor(sys), newLogs(sys), newService(sys), newMan(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	root.AddCommand(newSecret(sys))
