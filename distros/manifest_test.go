@@ -28,7 +28,6 @@ var fromOutside = []string{
 	"session.v1.clear",                  // frontends
 	"context_engine.v1.hook_response.*", // whoever pins messages
 	abi.TopicSparkReady,                 // an identity capsule
-	abi.TopicGenerateCancel,             // an agent loop that gives a turn up
 	"prompt_builder.v1.hook_response.*", // contributors to the prompt
 }
 
