@@ -67,13 +67,13 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // Commit applies changes to the workspace. It is all or nothing against crashes (a journal finishes it at the next NewOverlay) and
 // each file is replaced at once: a reader of the workspace sees the old or the new one. Files keep mode and time. What was
-// committed leaves the upper layer. No kernel mount of the upper directory may exist meanwhile.
+// committed leaves the upper layer. It is ErrMounted while programs run in the tree.
 func (v *OverlayVfs) Commit(o CommitOptions) (res *CommitResult, err error) {
 	sel, err := v.selection("commit", o.Paths)
 	if err != nil {
 		return nil, err
 	}
-	err = v.changing("commit", ".", func(string) (err error) {
+	err = v.layers("commit", func() (err error) {
 		res, err = v.commit(sel, o)
 		return err
 	})

@@ -8,13 +8,13 @@ import (
 )
 
 // Discard forgets changes: each path, with everything below it, is again as the workspace has it. No paths means all changes.
-// The workspace is not touched. No kernel mount of the upper directory may exist meanwhile.
+// The workspace is not touched. It is ErrMounted while programs run in the tree.
 func (v *OverlayVfs) Discard(paths ...string) error {
 	sel, err := v.selection("discard", paths)
 	if err != nil {
 		return err
 	}
-	return v.changing("discard", ".", func(string) error {
+	return v.layers("discard", func() error {
 		if len(sel) == 0 {
 			sel = selection{"."}
 		}

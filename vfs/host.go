@@ -73,12 +73,17 @@ func NewHost(root string, o HostOptions) (*HostVfs, error) {
 	if o.MaxOpen <= 0 {
 		v.open.max = DefaultMaxOpen
 	}
-	// os does not export its escape error, so take it from an operation that is sure to give it.
+	v.escape = escapeError(r)
+	return v, nil
+}
+
+// escapeError is what os says when a name leaves a root. It is not exported, so it is taken from an operation that is sure to give it.
+func escapeError(r *os.Root) error {
 	var pe *fs.PathError
 	if _, err := r.Lstat(".."); errors.As(err, &pe) {
-		v.escape = pe.Err
+		return pe.Err
 	}
-	return v, nil
+	return nil
 }
 
 func canonicalDir(dir string) (string, error) {

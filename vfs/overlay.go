@@ -44,6 +44,7 @@ type OverlayVfs struct {
 
 	mu     sync.RWMutex
 	closed bool
+	mount  *mounted // while programs run in the tree
 
 	quota   sync.Mutex // serialises a quota check with the write it allows
 	used    int64      // at least the upper layer's bytes, as far as this process wrote them
@@ -262,8 +263,7 @@ func (v *OverlayVfs) Root() string { return v.lowerDir }
 // LowerDir is the workspace, for the lowerdir of a kernel mount.
 func (v *OverlayVfs) LowerDir() string { return v.lowerDir }
 
-// UpperDir is the overlayfs upper directory. Mount it with lowerdir=LowerDir, workdir=WorkDir and userxattr, and do not
-// commit or discard while it is mounted.
+// UpperDir is the overlayfs upper directory. Mount it with lowerdir=LowerDir, workdir=WorkDir and userxattr, within Mount.
 func (v *OverlayVfs) UpperDir() string { return v.upperDir }
 
 // WorkDir is a directory for a kernel mount's workdir.

@@ -9,7 +9,7 @@ import (
 
 // Remove implements Vfs.
 func (v *OverlayVfs) Remove(name string) error {
-	return v.changing("remove", name, func(p string) error {
+	return v.writing("remove", name, func(m *HostVfs) error { return m.Remove(name) }, func(p string) error {
 		pl, err := v.walkEntry(p)
 		if err != nil {
 			return err
@@ -34,7 +34,7 @@ func (v *OverlayVfs) Remove(name string) error {
 
 // RemoveAll implements Vfs. Unlike rm -r it also deletes what lies in a directory without write permission.
 func (v *OverlayVfs) RemoveAll(name string) error {
-	return v.changing("remove", name, func(p string) error {
+	return v.writing("remove", name, func(m *HostVfs) error { return m.RemoveAll(name) }, func(p string) error {
 		pl, err := v.walkEntry(p)
 		if errors.Is(err, unix.ENOENT) {
 			return nil

@@ -14,7 +14,8 @@ func (v *OverlayVfs) Rename(oldname, newname string) error {
 	if err != nil {
 		return v.fail("rename", newname, err)
 	}
-	return v.changing("rename", oldname, func(from string) error { return v.rename(from, to) })
+	return v.writing("rename", oldname, func(m *HostVfs) error { return m.Rename(oldname, newname) },
+		func(from string) error { return v.rename(from, to) })
 }
 
 func (v *OverlayVfs) rename(from, to string) error {

@@ -18,7 +18,7 @@ func (v *OverlayVfs) OpenFile(name string, flag int, perm fs.FileMode) (File, er
 	if err := v.open.take(); err != nil {
 		return nil, v.fail("open", name, err)
 	}
-	var f *overlayFile
+	var f, through File
 	var err error
 	if flag&writeFlags == 0 {
 		err = v.reading("open", name, func(p string) error {
@@ -29,14 +29,23 @@ func (v *OverlayVfs) OpenFile(name string, flag int, perm fs.FileMode) (File, er
 			return err
 		})
 	} else {
-		err = v.changing("open", name, func(p string) (err error) {
-			f, err = v.openWrite(p, name, flag, perm)
+		err = v.writing("open", name, func(m *HostVfs) (err error) {
+			through, err = m.OpenFile(name, flag, perm)
+			return err
+		}, func(p string) error {
+			g, err := v.openWrite(p, name, flag, perm)
+			f = g
 			return err
 		})
 	}
-	if err != nil {
+	if err != nil || through != nil { // the mount's files are counted there
 		v.open.release()
+	}
+	if err != nil {
 		return nil, err
+	}
+	if through != nil {
+		return through, nil
 	}
 	return f, nil
 }
@@ -189,7 +198,7 @@ func (v *OverlayVfs) writable(f *os.File, st *stat, name string, flag int) *over
 
 // WriteFile implements Vfs.
 func (v *OverlayVfs) WriteFile(name string, data []byte, perm fs.FileMode) error {
-	return v.changing("write", name, func(p string) error {
+	return v.writing("write", name, func(m *HostVfs) error { return v.writeThrough(m, name, data, perm) }, func(p string) error {
 		if err := v.mkdirAll(path.Dir(p), 0o777); err != nil {
 			return err
 		}
@@ -254,7 +263,8 @@ func (v *OverlayVfs) replace(pl *place, old *stat, data []byte, perm fs.FileMode
 
 // MkdirAll implements Vfs.
 func (v *OverlayVfs) MkdirAll(name string, perm fs.FileMode) error {
-	return v.changing("mkdir", name, func(p string) error { return v.mkdirAll(p, perm) })
+	return v.writing("mkdir", name, func(m *HostVfs) error { return m.MkdirAll(name, perm) },
+		func(p string) error { return v.mkdirAll(p, perm) })
 }
 
 // mkdirAll makes the directories of a clean name. Links to directories are followed; a dangling one is in the way.
@@ -333,7 +343,7 @@ func (v *OverlayVfs) mkdir(p string, perm fs.FileMode) error {
 
 // Symlink implements Vfs.
 func (v *OverlayVfs) Symlink(target, newname string) error {
-	return v.changing("symlink", newname, func(p string) error {
+	return v.writing("symlink", newname, func(m *HostVfs) error { return m.Symlink(target, newname) }, func(p string) error {
 		pl, err := v.walk(p, false)
 		if err != nil {
 			return err
@@ -362,7 +372,7 @@ func (v *OverlayVfs) Symlink(target, newname string) error {
 
 // Chmod implements Vfs.
 func (v *OverlayVfs) Chmod(name string, mode fs.FileMode) error {
-	return v.changing("chmod", name, func(p string) error {
+	return v.writing("chmod", name, func(m *HostVfs) error { return m.Chmod(name, mode) }, func(p string) error {
 		pl, err := v.walk(p, true)
 		if err != nil {
 			return err

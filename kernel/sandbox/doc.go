@@ -1,0 +1,2 @@
+// Package sandbox runs programs that see a session's files and little else.
+package sandbox
