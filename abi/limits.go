@@ -20,6 +20,7 @@ const (
 	MaxHookRequest     = 1 << 20
 	MaxCapabilityCheck = 1024
 	MaxProcessHandle   = 256
+	MaxProcessOutput   = 1 << 20 // kept of each stream of a program
 	MaxPublish         = 5 << 20
 	MaxPublishPerSec   = 10 << 20
 	MaxApprovalAction  = 256 // characters
@@ -40,7 +41,7 @@ const (
 	MaxHTTPStreams      = 4
 	MaxNetStreams       = 8
 	MaxNetListeners     = 4
-	MaxProcesses        = 8
+	MaxProcesses        = 8 // in the background, for one capsule and session
 	MaxUplinks          = 32
 	MaxMemoryPages      = 1024 // 64 MiB, the initial size included
 	MaxRecv             = 60 * time.Second

@@ -55,15 +55,23 @@ type HookRequest struct {
 
 // ProcessRequest is the parameter of the two spawn functions.
 type ProcessRequest struct {
-	Cmd  string   `json:"cmd"`
+	Cmd  string   `json:"cmd"` // a name that is looked up, a path in the workspace, or an absolute path
 	Args []string `json:"args,omitempty"`
+	// Stdin is what the program reads; the human who decides sees it. Without it, there is nothing to read.
+	Stdin string `json:"stdin,omitempty"`
+	// TimeoutMS ends the program, in milliseconds; 0 leaves it to the call's deadline. astrid_spawn_host only.
+	TimeoutMS uint64 `json:"timeout_ms,omitempty"`
 }
 
-// ProcessResult is the answer of astrid_spawn_host. ExitCode is -1 after a signal.
+// ProcessResult is the answer of astrid_spawn_host. ExitCode is the program's own, 128+n after signal n, and -1 when the
+// host ended it. Of each stream the last [MaxProcessOutput] bytes are kept; the counts tell how many before were dropped.
 type ProcessResult struct {
-	Stdout   string `json:"stdout"`
-	Stderr   string `json:"stderr"`
-	ExitCode int32  `json:"exit_code"`
+	Stdout        string `json:"stdout"`
+	Stderr        string `json:"stderr"`
+	ExitCode      int32  `json:"exit_code"`
+	TimedOut      bool   `json:"timed_out,omitempty"`
+	StdoutDropped int64  `json:"stdout_dropped,omitempty"`
+	StderrDropped int64  `json:"stderr_dropped,omitempty"`
 }
 
 // ProcessHandle names a background process.
@@ -71,20 +79,25 @@ type ProcessHandle struct {
 	ID uint64 `json:"id"`
 }
 
-// ProcessLogs is the answer of astrid_read_process_logs_host.
+// ProcessLogs is the answer of astrid_read_process_logs_host: what came since the last call. ExitCode is null while the
+// program runs.
 type ProcessLogs struct {
-	Stdout   string `json:"stdout"`
-	Stderr   string `json:"stderr"`
-	Running  bool   `json:"running"`
-	ExitCode *int32 `json:"exit_code"`
+	Stdout        string `json:"stdout"`
+	Stderr        string `json:"stderr"`
+	Running       bool   `json:"running"`
+	ExitCode      *int32 `json:"exit_code"`
+	StdoutDropped int64  `json:"stdout_dropped,omitempty"`
+	StderrDropped int64  `json:"stderr_dropped,omitempty"`
 }
 
-// ProcessKilled is the answer of astrid_kill_process_host.
+// ProcessKilled is the answer of astrid_kill_process_host. ExitCode is null when the program was still running.
 type ProcessKilled struct {
-	Killed   bool   `json:"killed"`
-	ExitCode *int32 `json:"exit_code"`
-	Stdout   string `json:"stdout"`
-	Stderr   string `json:"stderr"`
+	Killed        bool   `json:"killed"`
+	ExitCode      *int32 `json:"exit_code"`
+	Stdout        string `json:"stdout"`
+	Stderr        string `json:"stderr"`
+	StdoutDropped int64  `json:"stdout_dropped,omitempty"`
+	StderrDropped int64  `json:"stderr_dropped,omitempty"`
 }
 
 // ElicitRequest is the parameter of astrid_elicit.

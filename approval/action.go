@@ -85,6 +85,7 @@ type Action struct {
 	Host        string // must agree with Resource; filled in from it when empty
 	Port        int    // the same
 	Argv        []string
+	Stdin       string  // what a program of Exec reads; part of its resource
 	Size        int64   // bytes of payload or arguments
 	CostUSD     float64 // estimate; 0 = none, negative, NaN and infinite are refused
 	Risk        string  // low, medium, high, critical; "" = by kind

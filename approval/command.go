@@ -31,17 +31,21 @@ func (an *analysis) spend(n int) bool {
 
 // analyse looks through wrappers and shell scripts. What it cannot see into are programs in other languages
 // (python -c) and script files; those run in the sandbox, which gives no privileges away.
-func analyse(program string, argv []string) *analysis {
+func analyse(program string, argv []string, input string) *analysis {
 	an := &analysis{}
+	var in stdin
+	if input != "" {
+		in.texts = []string{input}
+	}
 	words := make([]shellWord, len(argv))
 	for i, arg := range argv {
 		words[i] = shellWord{text: arg, quoted: true}
 	}
 	if program != "" && base(program) != base(argv[0]) {
 		// The program that runs and the name it is told may differ; both are judged.
-		an.command(append([]shellWord{{text: program, quoted: true}}, words[1:]...), stdin{}, true, 0)
+		an.command(append([]shellWord{{text: program, quoted: true}}, words[1:]...), in, true, 0)
 	}
-	an.command(words, stdin{}, true, 0)
+	an.command(words, in, true, 0)
 	return an
 }
 
@@ -116,7 +120,7 @@ func (an *analysis) command(words []shellWord, in stdin, strict bool, depth int)
 	case name == "command" && len(words) > 1 && (words[1].text == "-v" || words[1].text == "-V"):
 		// Only asks where the program is.
 	case wrapper(name):
-		an.wrapped(words, in.fed, depth)
+		an.wrapped(words, in, depth)
 	}
 }
 

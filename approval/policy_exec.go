@@ -107,7 +107,7 @@ func (c *commandRule) matches(words []string) bool {
 
 func (p *Policy) judgeExec(a *Action) verdict {
 	if limit := p.rules.MaxArgumentSize; limit > 0 {
-		n := int64(0)
+		n := int64(len(a.Stdin))
 		for _, arg := range a.Argv[1:] {
 			n += int64(len(arg))
 		}
@@ -120,7 +120,7 @@ func (p *Policy) judgeExec(a *Action) verdict {
 			return hardBlock("no ..", "argument %s contains a .. component", Display(arg))
 		}
 	}
-	an := analyse(a.Path, a.Argv)
+	an := analyse(a.Path, a.Argv, a.Stdin)
 	// What is forbidden is named first: "not readable" is the weaker reason.
 	for _, words := range an.commands {
 		if v, bad := p.judgeCommand(words); bad {

@@ -25,6 +25,9 @@ func (a *Action) complete() error {
 			return fmt.Errorf("a command needs an argument vector")
 		}
 		a.Resource = ExecResource(a.Path, a.Argv)
+		if a.Stdin != "" { // a here-string: an argument that looks like one is quoted
+			a.Resource += " <<< " + quoteWord(a.Stdin)
+		}
 	}
 	switch {
 	case len(a.Resource) > MaxResource:

@@ -40,9 +40,9 @@ func wrapper(name string) bool {
 var takesOperand = map[string]bool{"timeout": true, "flock": true, "taskset": true, "chrt": true, "chroot": true, "at": true, "ssh": true}
 
 // wrapped judges the words behind a wrapper. The first one that is a shell or a wrapper itself gets the rest.
-func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
+func (an *analysis) wrapped(words []shellWord, in stdin, depth int) {
 	name := base(words[0].text)
-	fed = fed || fromInput[name]
+	in.fed = in.fed || fromInput[name]
 	operand := takesOperand[name]
 	named := false // the program was seen
 	script := false
@@ -84,16 +84,16 @@ func (an *analysis) wrapped(words []shellWord, fed bool, depth int) {
 				an.doubt++
 				defer func() { an.doubt-- }()
 			}
-			an.command(words[i:], stdin{fed: fed}, true, depth+1)
+			an.command(words[i:], in, true, depth+1)
 			return
 		}
-		an.command(words[i:end], stdin{fed: fed}, false, depth+1)
+		an.command(words[i:end], in, false, depth+1)
 		if strings.ContainsAny(w.text, scriptBytes) {
 			script = true
 			an.script(w.text, false, depth+1)
 		}
 	}
-	if !named && !script && fed {
+	if !named && !script && in.fed {
 		an.block("%s takes its command from its input", name)
 	}
 }

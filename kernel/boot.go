@@ -87,12 +87,13 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if err := k.openPolicies(); err != nil {
 		return err
 	}
+	k.processes = k.newProcesses()
 	k.bus = ipc.NewBus(ipc.BusOptions{Now: k.now})
 	k.registry = capsule.NewRegistry()
 	k.dispatcher = capsule.NewDispatcher(k.registry, k.bus, capsule.DispatcherOptions{OnFailure: k.onFailure, Now: k.now})
 	k.host = host.New(host.Services{
 		Gate: k.gate, Publisher: publisher{k}, Bus: k.bus, KV: k.spaces.get, Secrets: k.secrets, Sockets: &sockets{home: o.Home},
-		Identities: users, Asker: &k.questions, Files: k.files, Log: k, Directory: k, Now: k.now,
+		Identities: users, Asker: &k.questions, Files: k.files, Log: k, Directory: k, Processes: k.processes, Now: k.now,
 		HTTP: host.HTTPLimits{Timeout: o.Config.HTTP.Timeout, StreamIdle: o.Config.HTTP.StreamIdle, MaxResponse: o.Config.HTTP.MaxResponseBytes},
 	})
 	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes})
@@ -183,6 +184,9 @@ func (k *Kernel) Shutdown(reason string) error {
 	}
 	if k.gate != nil {
 		errs = append(errs, k.gate.Close())
+	}
+	if k.processes != nil {
+		errs = append(errs, k.processes.Close())
 	}
 	if k.files != nil {
 		errs = append(errs, k.files.Close())

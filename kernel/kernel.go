@@ -66,6 +66,7 @@ type Kernel struct {
 	secrets    *secrets.Store
 	questions  questions
 	complaints sync.Map // last words of guests that died, by capsule id
+	processes  *processes
 	spaces     spaces
 	policies   policies
 	presence   presence

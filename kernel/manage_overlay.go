@@ -84,7 +84,7 @@ func (k *Kernel) overlayChanges(ctx context.Context, principal string, raw json.
 // conflicts says what a commit would find.
 func conflicts(v *vfs.OverlayVfs, paths []string) (map[string]string, error) {
 	found := map[string]string{}
-	_, err := v.Commit(vfs.CommitOptions{Paths: paths, OnConflict: vfs.Ours, Before: func(r *vfs.CommitResult) error {
+	_, err := v.Commit(vfs.CommitOptions{Paths: paths, OnConflict: vfs.Ours, Preview: true, Before: func(r *vfs.CommitResult) error {
 		for _, c := range r.Conflicts {
 			found[c.Change.Path] = c.Reason
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/audit"
@@ -30,6 +31,11 @@ func (k *Kernel) commitOverlay(ctx context.Context, principal string, raw json.R
 		return nil, fmt.Errorf("CommitOverlay: on_conflict %q is none of refuse, ours, theirs", p.OnConflict)
 	}
 	out := emptyOutcome()
+	if !p.DryRun {
+		if err := k.quiet(ctx, principal, p.Session); err != nil {
+			return nil, err
+		}
+	}
 	err := k.files.use(ctx, principal, p.Session, func(v *vfs.OverlayVfs) error {
 		if !p.DryRun {
 			if err := k.files.checkWhole(principal, p.Session); err != nil {
@@ -37,7 +43,7 @@ func (k *Kernel) commitOverlay(ctx context.Context, principal string, raw json.R
 			}
 		}
 		rec := overlayRecord{Type: "overlay.commit", Session: p.Session, Workspace: v.Root(), Paths: p.Paths, OnConflict: p.OnConflict}
-		id, err := k.commit(ctx, principal, v, vfs.CommitOptions{Paths: p.Paths, OnConflict: policy}, rec, p.DryRun, &out)
+		id, err := k.commit(ctx, principal, v, vfs.CommitOptions{Paths: p.Paths, OnConflict: policy, Preview: p.DryRun}, rec, p.DryRun, &out)
 		if err != nil {
 			err = k.recordFailure(ctx, principal, rec, id, err)
 			if id != (audit.ID{}) && k.files.checkWhole(principal, p.Session) == nil {
@@ -48,6 +54,16 @@ func (k *Kernel) commitOverlay(ctx context.Context, principal string, raw json.R
 		return remaining(v, &out)
 	})
 	return out, err
+}
+
+// quietTimeout is how long a commit or discard waits for programs in the foreground.
+const quietTimeout = 10 * time.Second
+
+// quiet waits until no program runs in a session's files, and fails when that may take long: one in the background runs.
+func (k *Kernel) quiet(ctx context.Context, principal, session string) error {
+	ctx, cancel := context.WithTimeout(ctx, quietTimeout)
+	defer cancel()
+	return k.processes.vacate(ctx, sessionKey{principal, session})
 }
 
 // checkWhole fails when an earlier commit of an open overlay could not be finished: its journal
@@ -117,6 +133,9 @@ func (k *Kernel) discardOverlay(ctx context.Context, principal string, raw json.
 		return nil, err
 	}
 	out := emptyOutcome()
+	if err := k.quiet(ctx, principal, p.Session); err != nil {
+		return nil, err
+	}
 	err := k.files.use(ctx, principal, p.Session, func(v *vfs.OverlayVfs) error {
 		list, err := v.Changes(p.Paths...)
 		if err != nil {

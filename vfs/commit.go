@@ -28,6 +28,8 @@ type CommitOptions struct {
 	// Before, if not nil, is told what is going to happen, before anything does; its error stops the commit and is returned. It
 	// is not called when conflicts stop the commit or nothing is left to do. It must not use the overlay, which is locked.
 	Before func(*CommitResult) error
+	// Preview stops after Before, which need not fail then. It is possible while programs run in the tree, too.
+	Preview bool
 }
 
 // Conflict is a path that both sides changed.
@@ -73,7 +75,11 @@ func (v *OverlayVfs) Commit(o CommitOptions) (res *CommitResult, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = v.layers("commit", func() (err error) {
+	run := v.layers
+	if o.Preview {
+		run = v.alone
+	}
+	err = run("commit", func() (err error) {
 		res, err = v.commit(sel, o)
 		return err
 	})
@@ -121,7 +127,13 @@ func (v *OverlayVfs) commit(sel selection, o CommitOptions) (*CommitResult, erro
 		if err := o.Before(res); err != nil {
 			return nil, err
 		}
+		if o.Preview {
+			return res, nil
+		}
 		res.Committed = nil
+	}
+	if o.Preview {
+		return res, nil
 	}
 	if len(theirs) > 0 {
 		if err := v.discard(theirs); err != nil {

@@ -109,9 +109,14 @@ func (v *OverlayVfs) writing(op, name string, through func(*HostVfs) error, f fu
 	return v.fail(op, name, err)
 }
 
-// layers is changing for an operation on the layers themselves.
+// alone is changing for an operation on the whole tree.
+func (v *OverlayVfs) alone(op string, f func() error) error {
+	return v.changing(op, ".", func(string) error { return f() })
+}
+
+// layers is alone for an operation that changes the layers themselves.
 func (v *OverlayVfs) layers(op string, f func() error) error {
-	return v.changing(op, ".", func(string) error {
+	return v.alone(op, func() error {
 		if v.mount != nil {
 			return ErrMounted
 		}

@@ -96,6 +96,7 @@ type Services struct {
 	Files      Files
 	Log        LogSink
 	Directory  Directory
+	Processes  Processes
 	HTTP       HTTPLimits
 	Now        func() time.Time // default time.Now
 }
@@ -107,6 +108,7 @@ type Host struct {
 	actions [abi.FunctionCount]approval.Action // of rows without a plan: always the same
 	calls   [abi.FunctionCount]atomic.Uint64
 	yield   func(context.Context) // of Extism guests, when a function takes long
+	running runningCalls
 }
 
 // New returns a host with all 49 rows.
@@ -153,6 +155,8 @@ type Capsule struct {
 	SecretKeys   []string          // of these, what Secrets has goes before Config
 	Interceptors []AutoSubscription
 	Ready        func() // called by astrid_signal_ready; may be nil
+
+	processes processTable
 }
 
 // AutoSubscription is an interceptor of a run-loop capsule, delivered as a subscription.

@@ -59,10 +59,12 @@ func (h *Host) NewInstance(c *Capsule, runLoop bool) (*Instance, error) {
 		listeners: make(map[uint64]*netListener),
 		conns:     make(map[uint64]*netConn),
 	}
+	c.processes.enter()
 	if !runLoop {
 		return inst, nil
 	}
 	if len(c.Interceptors) > abi.MaxAutoSubscribe {
+		inst.Close()
 		return nil, fmt.Errorf("capsule %s: %d interceptors, a run loop can have %d", c.ID, len(c.Interceptors), abi.MaxAutoSubscribe)
 	}
 	for _, ic := range c.Interceptors {
@@ -82,15 +84,20 @@ func (i *Instance) Park(b []byte) { i.parked = b }
 // Capsule returns the capsule the instance belongs to.
 func (i *Instance) Capsule() *Capsule { return i.capsule }
 
-// Close ends subscriptions, streams and sockets; calls blocked in them return.
+// Close ends subscriptions, streams and sockets; calls blocked in them return. The capsule's last instance takes its
+// background programs with it.
 func (i *Instance) Close() {
 	i.mu.Lock()
+	first := !i.closed
 	i.closed = true
 	subs, streams := i.subs, i.streams
 	i.subs, i.streams = nil, nil
 	listeners, conns := i.listeners, i.conns
 	i.listeners, i.conns, i.uplinks = nil, nil, nil
 	i.mu.Unlock()
+	if first {
+		i.capsule.processes.leave()
+	}
 	for _, l := range listeners {
 		l.close()
 	}

@@ -27,9 +27,6 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 	}()
 	h.calls[fn].Add(1)
 	r := &h.table[fn]
-	if r.later != "" {
-		return nil, abi.Errorf(abi.CodeUnsupported, "%s is not supported yet", r.later)
-	}
 	if r.waits() {
 		defer f.inst.Blocked()()
 	}

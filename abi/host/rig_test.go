@@ -52,12 +52,13 @@ type rig struct {
 	ws     string            // host directories
 	home   string
 
-	auditor *failingAuditor
-	mu      sync.Mutex
-	events  []string       // decisions and effects, in order
-	logs    []string       // lines of capsules
-	sent    []*ipc.Message // what was published
-	answers []json.RawMessage
+	auditor  *failingAuditor
+	programs *rigPrograms
+	mu       sync.Mutex
+	events   []string       // decisions and effects, in order
+	logs     []string       // lines of capsules
+	sent     []*ipc.Message // what was published
+	answers  []json.RawMessage
 }
 
 type rigOptions struct {
@@ -100,8 +101,10 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	must(t, err)
 	tmp, err := vfs.NewHost(filepath.Join(base, "tmp"), vfs.HostOptions{})
 	must(t, err)
+	r.programs = &rigPrograms{rig: r}
 	r.host = New(Services{
-		Gate: r.gate, Publisher: r, Bus: r.bus, Log: r, Directory: r, HTTP: o.http, Now: o.now,
+		Processes: r.programs,
+		Gate:      r.gate, Publisher: r, Bus: r.bus, Log: r, Directory: r, HTTP: o.http, Now: o.now,
 		KV:      func(principal, capsule string) Space { return r.store.space(principal + ":" + capsule + ":") },
 		Secrets: r.keys, Sockets: rigSockets{filepath.Join(base, "run"), r}, Identities: r.people, Asker: r,
 		Files: trees{ws: watched{overlay, r.note}, home: watched{home, r.note}, tmp: watched{tmp, r.note}},
@@ -311,7 +314,8 @@ func everythingGrants() Grants {
 		FSRead: []string{"*", "home://", "/tmp"}, FSWrite: []string{"*", "home://", "/tmp"},
 		IPCPublish: []string{"t.v1.*"}, IPCSubscribe: []string{"t.v1.*"},
 		NetBind: []string{"*"}, Identity: []string{"admin"}, Uplink: true,
-		Source: "Capsule.toml:7",
+		HostProcess: []string{"sh", "cat", "sleep", "true", "git status"},
+		Source:      "Capsule.toml:7",
 	}
 }
 

@@ -29,7 +29,7 @@ type plan struct {
 	refused func(err error) ([]byte, bool)
 }
 
-// row is one host function. Exactly one of plan, plain and later is set. Rows of class
+// row is one host function. Exactly one of plan and plain is set. Rows of class
 // guarded and message always have a plan; a plain handler touches only what belongs
 // to its own capsule and instance.
 type row struct {
@@ -38,7 +38,6 @@ type row struct {
 	params []param
 	plan   func(ctx context.Context, f *frame, args [][]byte) (plan, error)
 	plain  func(ctx context.Context, f *frame, args [][]byte) ([]byte, error)
-	later  string // what the function would do, of one that does not exist yet
 }
 
 var (
@@ -47,6 +46,8 @@ var (
 	pHandle = param{"handle", abi.MaxHandle}
 	pStream = param{"stream", abi.MaxStreamHandle}
 	pReq    = param{"request", abi.MaxValue}
+
+	pProcess = param{"request", abi.MaxProcessHandle}
 )
 
 func (h *Host) rows() [abi.FunctionCount]row {
@@ -80,7 +81,7 @@ func (h *Host) rows() [abi.FunctionCount]row {
 		abi.HTTPRequestFn: {class: guarded, params: []param{pReq}, plan: h.planHTTP},
 		abi.TriggerHook:   {class: message, params: []param{{"request", abi.MaxHookRequest}}, plan: h.planHook},
 		abi.Log:           {class: plain, kind: kindSelf, params: []param{{"level", abi.MaxLogLevel}, {"message", abi.MaxLogMessage}}, plain: h.log},
-		abi.SpawnHost:     later(guarded, "running a program", pReq),
+		abi.SpawnHost:     {class: guarded, params: []param{pReq}, plan: h.planSpawn},
 
 		abi.NetBindUnix: {class: guarded, params: []param{pPath}, plan: h.planBind},
 		abi.NetAccept:   {class: guarded, params: []param{pStream}, plan: h.planAccept},
@@ -102,9 +103,9 @@ func (h *Host) rows() [abi.FunctionCount]row {
 
 		abi.CheckCapsuleCapability: {class: plain, kind: kindSelf, params: []param{{"request", abi.MaxCapabilityCheck}}, plain: h.checkCapability},
 
-		abi.SpawnBackgroundHost: later(guarded, "running a background program", pReq),
-		abi.ReadProcessLogsHost: later(guarded, "reading a program's output", param{"request", abi.MaxProcessHandle}),
-		abi.KillProcessHost:     later(guarded, "ending a program", param{"request", abi.MaxProcessHandle}),
+		abi.SpawnBackgroundHost: {class: guarded, params: []param{pReq}, plan: h.planSpawnBackground},
+		abi.ReadProcessLogsHost: {class: plain, kind: kindProcess, params: []param{pProcess}, plain: h.processLogs},
+		abi.KillProcessHost:     {class: plain, kind: kindProcess, params: []param{pProcess}, plain: h.processKill},
 		abi.NetCloseStream:      {class: plain, kind: kindStream, params: []param{pStream}, plain: h.netClose},
 		abi.NetPollAccept:       {class: guarded, params: []param{pStream}, plan: h.planPollAccept},
 
@@ -124,9 +125,3 @@ const (
 
 // waits tells whether calls of the row can take time that is not the guest's.
 func (r *row) waits() bool { return r.class != approval.Plain || r.kind != kindSelf }
-
-// later is a row whose handler does not exist yet: it refuses in words. There is nothing
-// to decide about, so the gate is not asked.
-func later(class approval.Class, what string, params ...param) row {
-	return row{class: class, params: params, later: what}
-}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,6 +68,14 @@ func items(each func(string) string) check {
 func notBlank(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "an entry must not be blank"
+	}
+	return ""
+}
+
+// absolute wants directories by their full, clean path.
+func absolute(s string) string {
+	if !filepath.IsAbs(s) || filepath.Clean(s) != s {
+		return "an entry must be the absolute path of a directory, without .. and without / at its end"
 	}
 	return ""
 }

@@ -16,6 +16,7 @@ type Config struct {
 	HTTP      HTTP
 	Limits    Limits
 	Capsules  Capsules
+	Sandbox   Sandbox
 	Logging   Logging
 	Identity  Identity
 
@@ -107,6 +108,15 @@ type Capsules struct {
 	Watch   bool          // the daemon looks for changes by itself
 }
 
+// Sandbox is about the programs that capsules start.
+type Sandbox struct {
+	Network     bool
+	Read        []Item // absolute directories
+	MemoryBytes uint64 // of one program
+	Processes   uint64 // of a session
+	CPU         time.Duration
+}
+
 // Logging is the section of the same name.
 type Logging struct {
 	Level         slog.Level
@@ -171,6 +181,13 @@ func (c *Config) fill() {
 		Mailbox:          int(c.whole("limits.mailbox")),
 	}
 	c.Capsules = Capsules{BaseURL: c.text("capsules.base_url"), Timeout: seconds("capsules.timeout_secs"), Watch: c.flag("capsules.watch")}
+	c.Sandbox = Sandbox{
+		Network:     c.flag("sandbox.network"),
+		Read:        c.list("sandbox.read"),
+		MemoryBytes: uint64(c.whole("sandbox.memory_mb")) << 20,
+		Processes:   uint64(c.whole("sandbox.processes")),
+		CPU:         seconds("sandbox.cpu_secs"),
+	}
 	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days"))}
 	c.Identity = Identity{Links: c.values["identity.links"].v.([]Link)}
 }

@@ -34,6 +34,7 @@
 //	capsules.base_url                 the client, for sources on the network: see capsule/remote
 //	capsules.timeout_secs             the same
 //	capsules.watch                    kernel boot: whether changes of installed capsules are looked for
+//	sandbox.*                         kernel: the rooms that programs of capsules run in
 //	logging.*                         telemetry, in daemon and client
 //	identity.links                    kernel boot, for identity.Store.Apply
 package config

@@ -120,6 +120,17 @@ var keys = []key{
 	{"capsules.watch", flag, true, nil, "", nil,
 		"a running daemon takes changes of installed capsules and their settings by itself"},
 
+	{"sandbox.network", flag, false, onlyFalse, "", nil,
+		"programs that capsules start may use the network of the machine"},
+	{"sandbox.read", list, []string{}, nil, "", items(absolute),
+		"directories that programs may read besides the system's and the workspace"},
+	{"sandbox.memory_mb", whole, int64(4096), atMost, "", between(16, 1<<20),
+		"private memory of one program, in MiB"},
+	{"sandbox.processes", whole, int64(1024), atMost, "", between(301, 1<<20),
+		"processes and threads of all programs of a session"},
+	{"sandbox.cpu_secs", whole, int64(3600), atMost, "", between(1, maxSecs),
+		"processor time of one program"},
+
 	{"logging.level", text, "info", nil, "ASTRID_LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error"),
 		"trace, debug, info, warn or error"},
 	{"logging.retention_days", whole, int64(7), nil, "", between(1, 3650),

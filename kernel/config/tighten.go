@@ -44,6 +44,14 @@ func onlyTrue(base, ws value) (value, string) {
 	return ws, ""
 }
 
+// onlyFalse lets a permission be taken away.
+func onlyFalse(base, ws value) (value, string) {
+	if !base.v.(bool) && ws.v.(bool) {
+		return base, "false is in force"
+	}
+	return ws, ""
+}
+
 // stricter lets a word move towards the first of an order. All words are in it: the value was checked before.
 func stricter(order ...string) tighten {
 	return func(base, ws value) (value, string) {

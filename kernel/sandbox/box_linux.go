@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -14,6 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// SharesFiles: children see the session's own files and change them.
+const SharesFiles = true
 
 // Box is the sandbox of one session: a keeper that holds the overlay mount, and the children in it. It is safe for
 // concurrent use.
@@ -31,16 +33,6 @@ type Box struct {
 	children  map[uint64]*Child
 	starting  map[uint64]chan error
 	refreshes map[uint64]chan error
-}
-
-// Child is a program that was started in a box.
-type Child struct {
-	id             uint64
-	box            *Box
-	stdout, stderr tail
-	copies         sync.WaitGroup // of its output
-	done           chan struct{}
-	exit           Exit
 }
 
 // Open mounts the overlay and readies a box. An error that matches ErrUnavailable says what this system lacks.
@@ -277,7 +269,7 @@ func (b *Box) Start(c Command) (*Child, error) {
 		}
 		return err
 	}
-	child := &Child{box: b, done: make(chan struct{})}
+	child := &Child{done: make(chan struct{})}
 	if err := give(memFile("command", raw)); err != nil {
 		return nil, err
 	}
@@ -289,15 +281,11 @@ func (b *Box) Start(c Command) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ours []*os.File
-	for range 2 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			closeAll(ours)
-			return nil, err
-		}
-		ours, theirs = append(ours, r), append(theirs, w)
+	ours, outs, err := pipes()
+	if err != nil {
+		return nil, err
 	}
+	theirs = append(theirs, outs...)
 	if !c.Bare {
 		prog, err := seccompProgram(c.Network)
 		if err == nil {
@@ -315,15 +303,11 @@ func (b *Box) spawn(child *Child, ours, theirs []*os.File) (*Child, error) {
 	id, ch, err := b.expect(b.starting)
 	if err == nil {
 		child.id = id
+		child.kill = func() { b.end(id) }
 		b.mu.Lock()
 		b.children[id] = child
 		b.mu.Unlock()
-		for i, to := range []*tail{&child.stdout, &child.stderr} {
-			child.copies.Go(func() {
-				_, _ = io.Copy(to, ours[i]) // a stream that breaks has ended
-				ours[i].Close()
-			})
-		}
+		child.drink(ours)
 		if err = b.link.send(message{Op: opSpawn, ID: id}, theirs...); err == nil {
 			err = <-ch
 		}
@@ -351,25 +335,11 @@ func (c *Child) finish(m message) {
 	close(c.done)
 }
 
-// Done is closed when the child and everything that it started have ended.
-func (c *Child) Done() <-chan struct{} { return c.done }
-
-// Exit tells how the child ended. It may be called when Done is closed.
-func (c *Child) Exit() Exit { return c.exit }
-
-// Kill ends the child and everything that it started. Done tells when that has happened.
-func (c *Child) Kill() {
-	if err := c.box.link.send(message{Op: opKill, ID: c.id}); err != nil {
-		c.box.kill() // a keeper that does not listen cannot be trusted to keep
+// end makes the keeper kill a child.
+func (b *Box) end(id uint64) {
+	if err := b.link.send(message{Op: opKill, ID: id}); err != nil {
+		b.kill() // a keeper that does not listen cannot be trusted to keep
 	}
-}
-
-// Output hands out what the child has written since the last call: at most the last MaxOutput bytes of each stream. The two
-// counts tell how many bytes before that were dropped.
-func (c *Child) Output() (stdout, stderr []byte, droppedOut, droppedErr int64) {
-	stdout, droppedOut = c.stdout.take()
-	stderr, droppedErr = c.stderr.take()
-	return stdout, stderr, droppedOut, droppedErr
 }
 
 // Close ends all children and unmounts the overlay. When it returns, nothing of the box is left.

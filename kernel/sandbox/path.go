@@ -78,10 +78,13 @@ func (e *errNotFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 // Find resolves the name of a program that lies outside of the workspace. A name without a slash is looked for where children
 // look; another one must be absolute. path is what is to be run, real the file behind all links. An error that matches
-// fs.ErrNotExist says that children see no such program.
-func (o *Options) Find(name string) (path, real string, err error) {
-	if err := o.setDefaults(); err != nil {
-		return "", "", err
+// fs.ErrNotExist says that children see no such program. With bare, children see all programs of the user.
+func (o Options) Find(name string, bare bool) (path, real string, err error) {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if bare {
+		o.Readable = []string{"/"}
 	}
 	if name == "" || strings.ContainsRune(name, 0) {
 		return "", "", errors.New("the name of the program is empty or contains NUL")

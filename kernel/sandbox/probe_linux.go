@@ -72,7 +72,7 @@ func probe(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	path, _, err := o.Find("true")
+	path, _, err := o.Find("true", false)
 	if err != nil {
 		return err
 	}

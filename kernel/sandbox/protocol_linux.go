@@ -143,9 +143,3 @@ func filesOf(oob []byte) ([]*os.File, error) {
 	}
 	return files, nil
 }
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
-}
