@@ -84,6 +84,7 @@ const (
 	MethodGetStatus      = "GetStatus"
 	MethodShutdown       = "Shutdown"
 	MethodListCapsules   = "ListCapsules"
+	MethodListUsage      = "ListUsage" // answers Success with a list of [CapsuleStatus]
 	MethodReloadCapsules = "ReloadCapsules"
 	MethodGetCommands    = "GetCommands"
 	MethodGetMetadata    = "GetCapsuleMetadata"
@@ -117,6 +118,19 @@ type CapsuleStatus struct {
 	Instances   int    `json:"instances"`
 	MemoryBytes uint64 `json:"memory_bytes"` // linear memory of the live instances
 	CPUMicros   uint64 `json:"cpu_micros"`   // time spent in guest code
+	Restarts    uint64 `json:"restarts"`     // instances that died and were replaced
+	HostCalls   uint64 `json:"host_calls"`
+	// Shares are what was used for each principal; the CPU times add up to CPUMicros.
+	Shares []CPUShare `json:"shares,omitempty"`
+}
+
+// CPUShare is what a capsule has used for one principal.
+type CPUShare struct {
+	Principal       string `json:"principal"`
+	CPUMicros       uint64 `json:"cpu_micros"`
+	ThrottledMicros uint64 `json:"throttled_micros"` // held back, because limits.cpu_percent was used up
+	StoredKeys      int    `json:"stored_keys"`      // in the key-value store
+	StoredBytes     int64  `json:"stored_bytes"`
 }
 
 // BusStatus counts the bus's traffic since boot.

@@ -15,7 +15,8 @@ type pool struct {
 	engine Engine
 	idle   time.Duration
 
-	live atomic.Int64 // instances that exist
+	live atomic.Int64  // instances that exist
+	lost atomic.Uint64 // instances that died and were, or will be, replaced
 
 	mu     sync.Mutex
 	free   []idleInstance // oldest use first

@@ -65,6 +65,7 @@ func (m *Mailbox) runJob(j *job) {
 		out, err = guarded(func() ([]byte, error) { return inst.Call(ctx, in) })
 		if errors.Is(err, ErrInstanceDead) {
 			m.pool.discard(inst)
+			m.pool.lost.Add(1)
 			inst = nil
 		}
 		return out, m.ended(err)

@@ -198,5 +198,6 @@ func (c *Capsule) Status() abi.CapsuleStatus {
 		Failed:    c.failed.Load(),
 		Rejected:  c.mailbox.rejected.Load(),
 		Instances: int(c.mailbox.pool.live.Load()),
+		Restarts:  c.mailbox.pool.lost.Load(),
 	}
 }

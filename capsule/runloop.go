@@ -37,6 +37,7 @@ func (c *Capsule) runLoop(ctx context.Context, inst Instance) {
 		for inst = nil; inst == nil; {
 			failures++
 			c.failed.Add(1)
+			c.mailbox.pool.lost.Add(1)
 			if failures > maxRestarts {
 				c.setState(Failed, fmt.Sprintf("run loop failed %d times: %v", failures, err))
 				return

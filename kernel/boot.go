@@ -71,13 +71,13 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if k.store, err = storage.Open(ctx, spec); err != nil {
 		return err
 	}
-	k.spaces.store = k.store
+	k.spaces.store, k.spaces.quota = k.store, storage.Quota{MaxKeys: o.Config.Limits.KVKeys, MaxBytes: o.Config.Limits.KVBytes}
 	k.secrets = secrets.Open(o.Home, secrets.Options{Store: o.Config.Secrets.Store})
 	users := identities{}
 	if k.local, users.users, err = localUser(ctx, k.store, *o); err != nil {
 		return err
 	}
-	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays})
+	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays, MaxBytesPerDay: o.Config.Logging.CapsuleBytes})
 	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota, k.now)
 	k.files.finishInterrupted(ctx)
 	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
@@ -96,7 +96,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 		Identities: users, Asker: &k.questions, Files: k.files, Log: k, Directory: k, Processes: k.processes, Now: k.now,
 		HTTP: host.HTTPLimits{Timeout: o.Config.HTTP.Timeout, StreamIdle: o.Config.HTTP.StreamIdle, MaxResponse: o.Config.HTTP.MaxResponseBytes},
 	})
-	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes})
+	k.runtime, err = wasm.NewRuntime(ctx, k.host, wasm.Options{CacheDir: o.Home.CacheDir(), CallDeadline: o.Config.Limits.CallDeadline, MemoryLimit: o.Config.Limits.GuestMemoryBytes, CPUPercent: o.Config.Limits.CPUPercent})
 	if err != nil {
 		return err
 	}

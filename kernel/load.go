@@ -295,7 +295,10 @@ func (k *Kernel) capsuleStatus() []abi.CapsuleStatus {
 		k.mu.Unlock()
 		if e != nil {
 			u := e.Usage()
-			s.Instances, s.MemoryBytes, s.CPUMicros = u.Instances(), u.Memory(), uint64(u.CPU().Microseconds())
+			s.Instances, s.MemoryBytes, s.CPUMicros, s.HostCalls = u.Instances(), u.Memory(), uint64(u.CPU().Microseconds()), u.HostCalls()
+			for _, share := range u.Shares() {
+				s.Shares = append(s.Shares, abi.CPUShare{Principal: share.Principal, CPUMicros: uint64(share.CPU.Microseconds()), ThrottledMicros: uint64(share.Throttled.Microseconds())})
+			}
 		}
 		out = append(out, s)
 	}

@@ -22,6 +22,7 @@ var gateMethods = map[string]func(*Kernel, context.Context, string, json.RawMess
 	abi.MethodGetMode:        (*Kernel).getMode,
 	abi.MethodReloadPolicy:   (*Kernel).reload,
 	abi.MethodEndSession:     (*Kernel).endSession,
+	abi.MethodListUsage:      (*Kernel).listUsage,
 }
 
 // manageAs carries out one request of a principal's client.

@@ -13,13 +13,11 @@ import (
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 )
 
-// capsuleQuota bounds what one capsule may keep for one principal in the key-value store.
-var capsuleQuota = storage.Quota{MaxKeys: 100_000, MaxBytes: 256 << 20}
-
 // spaces opens the key-value namespaces of capsules.
 type spaces struct {
 	store storage.Engine
-	open  sync.Map // namespace → *storage.Scope
+	quota storage.Quota // of one capsule and principal
+	open  sync.Map      // namespace → *storage.Scope
 }
 
 // get returns the namespace of a capsule and principal. Both names were validated where
@@ -29,7 +27,7 @@ func (s *spaces) get(principal, capsuleID string) host.Space {
 	if v, ok := s.open.Load(ns); ok {
 		return v.(*storage.Scope)
 	}
-	scope, err := storage.Scoped(s.store, ns, capsuleQuota)
+	scope, err := storage.Scoped(s.store, ns, s.quota)
 	if err != nil {
 		return failedSpace{err}
 	}

@@ -23,6 +23,7 @@ type Instance struct {
 	short  [32]byte      // room for a short result
 	parked []byte        // result the guest has not taken yet, or its input
 	extism *extism       // nil in the native convention
+	calls  uint64        // of host functions
 	hosted time.Duration // time spent in host functions that may wait
 
 	mu       sync.Mutex
@@ -117,6 +118,9 @@ func (i *Instance) Blocked() func() {
 	start := time.Now()
 	return func() { i.hosted += time.Since(start) }
 }
+
+// Calls is how many host functions guest code of this instance has called.
+func (i *Instance) Calls() uint64 { return i.calls }
 
 // HostTime is how long guest code of this instance has waited in host functions.
 func (i *Instance) HostTime() time.Duration { return i.hosted }

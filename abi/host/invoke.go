@@ -26,6 +26,7 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 		}
 	}()
 	h.calls[fn].Add(1)
+	f.inst.calls++
 	r := &h.table[fn]
 	if r.waits() {
 		defer f.inst.Blocked()()

@@ -99,6 +99,9 @@ type Limits struct {
 	GuestMemoryBytes int64
 	CallDeadline     time.Duration
 	Mailbox          int // messages
+	CPUPercent       int // of one processor, in the long run; 0 is no limit
+	KVBytes          int64
+	KVKeys           int64
 }
 
 // Capsules is the section of the same name.
@@ -121,6 +124,7 @@ type Sandbox struct {
 type Logging struct {
 	Level         slog.Level
 	RetentionDays int
+	CapsuleBytes  int64 // of one capsule and principal per day
 }
 
 // Identity is the section of the same name.
@@ -179,6 +183,9 @@ func (c *Config) fill() {
 		GuestMemoryBytes: c.whole("limits.guest_memory_mb") << 20,
 		CallDeadline:     seconds("limits.call_deadline_secs"),
 		Mailbox:          int(c.whole("limits.mailbox")),
+		CPUPercent:       int(c.whole("limits.cpu_percent")),
+		KVBytes:          c.whole("limits.kv_mb") << 20,
+		KVKeys:           c.whole("limits.kv_keys"),
 	}
 	c.Capsules = Capsules{BaseURL: c.text("capsules.base_url"), Timeout: seconds("capsules.timeout_secs"), Watch: c.flag("capsules.watch")}
 	c.Sandbox = Sandbox{
@@ -189,6 +196,7 @@ func (c *Config) fill() {
 		CPU:         seconds("sandbox.cpu_secs"),
 	}
 	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days"))}
+	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days")), CapsuleBytes: c.whole("logging.capsule_mb_per_day") << 20}
 	c.Identity = Identity{Links: c.values["identity.links"].v.([]Link)}
 }
 

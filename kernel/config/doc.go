@@ -30,6 +30,9 @@
 //	http.*                            abi/host: the http functions
 //	limits.guest_memory_mb            capsule/engine/wasm: memory of one instance
 //	limits.call_deadline_secs         capsule: one call of a capsule
+//	limits.cpu_percent                capsule/engine/wasm: share of a processor for one capsule and principal
+//	limits.kv_mb                      kernel/storage: bytes of one capsule and principal
+//	limits.kv_keys                    kernel/storage: keys of one capsule and principal
 //	limits.mailbox                    capsule: messages waiting for one capsule
 //	capsules.base_url                 the client, for sources on the network: see capsule/remote
 //	capsules.timeout_secs             the same

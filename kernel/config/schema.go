@@ -110,6 +110,12 @@ var keys = []key{
 		"memory of one instance of a capsule, in MiB"},
 	{"limits.call_deadline_secs", whole, int64(abi.CallDeadline.Seconds()), atMost, "", between(1, 24*3600),
 		"for one call of a capsule"},
+	{"limits.cpu_percent", whole, int64(100), atMostOrUnlimited, "", between(0, 6400),
+		"share of one processor that a capsule gets for one principal in the long run; 0 is no limit"},
+	{"limits.kv_mb", whole, int64(256), atMost, "", between(1, 1<<20),
+		"what one capsule may keep for one principal in the key-value store, in MiB"},
+	{"limits.kv_keys", whole, int64(100_000), atMost, "", between(1, 1<<30),
+		"keys that one capsule may keep for one principal"},
 	{"limits.mailbox", whole, int64(abi.DefaultMailbox), atMost, "", between(1, 1<<16),
 		"messages that may wait for one capsule"},
 
@@ -133,6 +139,8 @@ var keys = []key{
 
 	{"logging.level", text, "info", nil, "ASTRID_LOG_LEVEL", oneOf("trace", "debug", "info", "warn", "error"),
 		"trace, debug, info, warn or error"},
+	{"logging.capsule_mb_per_day", whole, int64(16), nil, "", between(1, 1<<20),
+		"what one capsule may log for one principal on one day, in MiB"},
 	{"logging.retention_days", whole, int64(7), nil, "", between(1, 3650),
 		"days for which logs are kept"},
 

@@ -39,6 +39,11 @@ type Instance struct {
 	// functions by then.
 	charged time.Time
 	waited  time.Duration
+	calls   uint64 // of host functions, accounted so far
+
+	share  *account // what the time is accounted to: the one of sharer, the principal of the call
+	sharer string
+	wait   time.Duration // how long the guest must wait for its share
 
 	closed bool
 
@@ -191,6 +196,9 @@ type instanceKey struct{}
 func (i *Instance) enter(ctx context.Context, call *host.Call) {
 	i.ctx = host.Enter(context.WithValue(ctx, instanceKey{}, i), i.host, call)
 	i.charged, i.waited = time.Now(), i.host.HostTime()
+	if i.share == nil || i.sharer != call.Principal {
+		i.share, i.sharer = i.e.usage.account(call.Principal), call.Principal
+	}
 }
 
 // leave ends what belongs to the call alone.
@@ -200,15 +208,19 @@ func (i *Instance) leave() {
 	i.host.Park(nil)
 }
 
-// charge accounts the time since it was last accounted to the capsule, without waits, and
-// the memory as it is now.
+// charge accounts the time since it was last accounted to the capsule and the principal, without
+// waits, and the memory as it is now.
 func (i *Instance) charge() {
 	if i.mod != nil { // there is none yet while it is instantiated
 		i.account()
 	}
 	now, waited := time.Now(), i.host.HostTime()
-	i.e.usage.cpu.Add(int64(now.Sub(i.charged) - (waited - i.waited)))
+	i.wait = i.share.spend(now.Sub(i.charged)-(waited-i.waited), i.e.r.opts.CPUPercent, i.e.r.opts.CPUBurst, now)
 	i.charged, i.waited = now, waited
+	if n := i.host.Calls(); n != i.calls {
+		i.e.usage.calls.Add(n - i.calls)
+		i.calls = n
+	}
 }
 
 // die makes err the end of the instance.

@@ -30,6 +30,10 @@ type Options struct {
 	// default 64 MiB (abi.MaxMemoryPages). It is rounded down to whole pages of 64 KiB and
 	// is at least one of them, at most 4 GiB.
 	MemoryLimit int64
+	// CPUPercent is the share of one processor that a capsule gets for one principal in the long run; 0 is no limit.
+	CPUPercent int
+	// CPUBurst is the guest time that may be used at once before that counts; default 10 s.
+	CPUBurst time.Duration
 }
 
 // Runtime compiles and runs capsules.
@@ -46,6 +50,9 @@ type Runtime struct {
 func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) {
 	if o.CallDeadline <= 0 {
 		o.CallDeadline = abi.CallDeadline
+	}
+	if o.CPUBurst <= 0 {
+		o.CPUBurst = cpuBurst
 	}
 	pages := int64(abi.MaxMemoryPages)
 	if o.MemoryLimit > 0 {
@@ -105,6 +112,7 @@ func (e *ended) Unwrap() error { return e.cause }
 func yield(ctx context.Context) {
 	if i, ok := ctx.Value(instanceKey{}).(*Instance); ok {
 		i.charge()
+		i.throttle(ctx)
 		// Two memories share one limit, which wazero cannot hold them to.
 		if i.e.extism && i.size > i.e.r.memory {
 			panic(fmt.Errorf("oom: its memory and its Extism memory have %d bytes together, the limit is %d", i.size, i.e.r.memory))
