@@ -195,7 +195,6 @@ func (c *Config) fill() {
 		Processes:   uint64(c.whole("sandbox.processes")),
 		CPU:         seconds("sandbox.cpu_secs"),
 	}
-	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days"))}
 	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days")), CapsuleBytes: c.whole("logging.capsule_mb_per_day") << 20}
 	c.Identity = Identity{Links: c.values["identity.links"].v.([]Link)}
 }
