@@ -48,6 +48,16 @@ demo: build
 bench: build
 	@$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x ./... 2>&1 | awk '/^(BENCH|FAIL|panic|---)/ {print; fflush()} /^(FAIL|panic)/ {bad=1} END {exit bad}'
 
+# The guests that attack the daemon, each in a daemon of its own beside one that is innocent: BENCH lines say what
+# the innocent one and clients notice, and how late the guest ended.
+.PHONY: hostile hostile-guests
+hostile:
+	@$(GO) test -p 1 -run '^$$' -bench '^BenchmarkHostile' -benchtime 1x ./capsule/engine/wasm ./kernel 2>&1 | awk '/^(BENCH|FAIL|panic|---)/ {print; fflush()} /^(FAIL|panic)/ {bad=1} END {exit bad}'
+
+# Makes the committed guests anew from their source beside them.
+hostile-guests:
+	$(GO) run ./testdata/guests/hostile
+
 # Each fuzz target for FUZZTIME; the list is made from the sources.
 FUZZTIME ?= 60s
 fuzz:

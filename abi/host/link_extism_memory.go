@@ -10,6 +10,7 @@ import (
 const (
 	extismFirst    = 64      // the lowest offset: smaller ones are never handles
 	extismOverhead = 64      // what a block costs besides its bytes
+	extismBlocks   = 1 << 16 // blocks at once: the list of them is moved as a whole when it grows
 	extismResults  = 64      // results of host functions that are kept
 	extismVars     = 1 << 20 // bytes of all variables together
 	extismVarCost  = 48      // what a variable costs besides key and value
@@ -50,7 +51,7 @@ func blockCost(n uint64) uint64 { return (n+7)&^7 + extismOverhead }
 
 // fits tells whether a block of n bytes can be made without exceeding limit.
 func (m *extismMemory) fits(n, limit uint64) bool {
-	return n <= limit && m.size()+blockCost(n) <= limit
+	return n <= limit && m.size()+blockCost(n) <= limit && len(m.blocks)-m.freed < extismBlocks
 }
 
 // size is what the memory holds now, in bytes.

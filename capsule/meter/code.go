@@ -41,7 +41,7 @@ func (m *module) rewriteCode() ([]byte, error) {
 	}
 	m.leaf, m.nLocals = leaf, 0
 
-	out := appendU32(nil, uint32(len(m.bodies)+ownFuncs))
+	var out []byte
 	effort := 0
 	for i, r := range m.bodies {
 		locals := w.rewrite(i, r)
@@ -61,7 +61,8 @@ func (m *module) rewriteCode() ([]byte, error) {
 			return nil, r.err
 		}
 	}
-	return m.ownBodies(out, &w.emitter), nil
+	n := appendU32(nil, uint32(len(m.bodies)+ownFuncs+len(m.pieces.ops)))
+	return m.ownBodies(append(n, out...), &w.emitter), nil
 }
 
 // effort is what compiling the last body costs, as Options.MaxEffort counts. It

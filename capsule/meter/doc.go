@@ -40,8 +40,9 @@
 //     callers pay for them. They cannot recurse.
 //
 // Bulk operations (memory.fill, copy, init, grow and their table twins) charge
-// by their length operand before they start. One operation is not split: its
-// length is bounded by the memory limit of the runtime and by MaxTableEntries.
+// by their length operand before they start. Those on memory are done in pieces of
+// a megabyte with a test between them, as whole ones would hold up the collector
+// for milliseconds. Those on tables are not split: MaxTableEntries bounds them.
 // The charge stands in a function of its own, because wazero's compiler is
 // quadratic in the blocks of a function.
 //

@@ -11,7 +11,6 @@ func (m *module) encode() ([]byte, error) {
 	}{
 		{secType, func() []byte { return append([]byte{ownTypes}, ownTypeDecls...) }},
 		{secImport, func() []byte { return m.yieldImport([]byte{1}) }},
-		{secFunction, func() []byte { return m.ownFuncs([]byte{ownFuncs}) }},
 		{secGlobal, func() []byte { return append([]byte{1}, m.fuelDecl()...) }},
 	}
 	for _, s := range made {
@@ -23,7 +22,7 @@ func (m *module) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.out[secCode] = code
+	m.out[secFunction], m.out[secCode] = m.functionSection(), code
 
 	size := len(magic) + len(m.custom)
 	for _, p := range m.out {

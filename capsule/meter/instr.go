@@ -65,10 +65,15 @@ func (w *bodyWriter) memArg(r *reader) {
 
 // zero copies a reserved byte, the index of the only memory.
 func (w *bodyWriter) zero(r *reader) {
+	r.zero()
+	w.out = append(w.out, 0)
+}
+
+// zero reads that byte.
+func (r *reader) zero() {
 	if c := r.byte(); c != 0 {
 		r.fail("memory index %d", c)
 	}
-	w.out = append(w.out, 0)
 }
 
 // prefixed copies an instruction with a prefix. What follows the prefix is
@@ -91,41 +96,54 @@ func (w *bodyWriter) prefixed(r *reader, op byte, at int) {
 
 func (w *bodyWriter) misc(r *reader) {
 	sub := r.u32()
-	bulk := bulkNone
 	switch {
 	case sub < miscMemoryInit: // saturating conversions
 		w.add(costFloat)
 	case sub == miscMemoryInit, sub == miscMemoryCopy, sub == miscMemoryFill:
-		bulk = bulkBytes
+		w.add(costHost)
+		w.memoryOp(r, byte(sub))
+		return
 	case sub == miscTableInit, sub == miscTableCopy, sub == miscTableGrow, sub == miscTableFill:
-		bulk = bulkEntries
+		w.add(costHost)
+		w.bulkCharge(bulkEntries)
 	case sub == miscDataDrop, sub == miscElemDrop, sub == miscTableSize:
 		w.add(costMem)
 	default:
 		r.fail("opcode %#x %#x", opMiscPrefix, sub)
 		return
 	}
-	if bulk != bulkNone {
-		w.add(costHost)
-		w.bulkCharge(bulk)
-	}
 	w.out = append(w.out, opMiscPrefix, byte(sub))
 	switch sub {
-	case miscMemoryInit:
-		w.out = appendU32(w.out, r.u32())
-		w.zero(r)
-	case miscMemoryCopy:
-		w.zero(r)
-		w.zero(r)
-	case miscMemoryFill:
-		w.blocks += 4 // a loop of copies of doubling length
-		w.zero(r)
 	case miscTableInit, miscTableCopy:
 		w.out = appendU32(w.out, r.u32())
 		w.out = appendU32(w.out, r.u32())
 	case miscDataDrop, miscElemDrop, miscTableGrow, miscTableSize, miscTableFill:
 		w.out = appendU32(w.out, r.u32())
 	}
+}
+
+// memoryOp copies a bulk operation on memory, or calls the function that does it in pieces.
+func (w *bodyWriter) memoryOp(r *reader, sub byte) {
+	w.mayRepeat = true
+	p := pieced{op: sub}
+	imm := []byte{0}
+	switch sub {
+	case miscMemoryInit:
+		p.segment = r.u32()
+		imm = append(appendU32(nil, p.segment), 0)
+	case miscMemoryCopy:
+		imm = []byte{0, 0}
+		r.zero()
+	}
+	r.zero()
+	if w.cur.live && w.m.pieced(p) {
+		w.place()
+		w.m.callPiece(&w.emitter, p)
+		w.cur.open = 0
+		return
+	}
+	w.bulkCharge(bulkBytes)
+	w.out = append(append(w.out, opMiscPrefix, sub), imm...)
 }
 
 // bulkCharge charges for the length operand of the instruction that follows.

@@ -50,6 +50,9 @@ type module struct {
 	nMutable  int    // of these, the mutable ones
 	nTables   int
 	nLocals   int // declared in all functions together
+	hasMemory bool
+	dataSizes []uint32 // of the data segments
+	pieces    pieces
 
 	bodies []*reader
 	leaf   []uint16 // per defined function: cost if its callers pay for it, else 0

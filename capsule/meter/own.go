@@ -1,15 +1,15 @@
 package meter
 
-// What the rewritten module has of its own, each behind the input's: two types,
-// the import of yield, the fuel global and four functions.
+// What the rewritten module has of its own, each behind the input's: three types,
+// the import of yield, the fuel global, four functions, and those of pieces.go.
 const (
-	ownTypes = 2
+	ownTypes = 3
 	ownFuncs = 1 + bulkKinds
 )
 
-// ownTypeDecls are () -> (), for yield and refill, and (i32) -> (i32), for the
-// functions that charge by length.
-var ownTypeDecls = []byte{formFunc, 0, 0, formFunc, 1, typeI32, 1, typeI32}
+// ownTypeDecls are () -> (), for yield and refill, (i32) -> (i32), for the
+// functions that charge by length, and (i32, i32, i32) -> (), for bulk operations.
+var ownTypeDecls = []byte{formFunc, 0, 0, formFunc, 1, typeI32, 1, typeI32, formFunc, 3, typeI32, typeI32, typeI32, 0}
 
 func (m *module) yieldImport(out []byte) []byte {
 	out = append(appendName(appendName(out, YieldModule), YieldName), externFunc)
@@ -21,11 +21,19 @@ func (m *module) fuelDecl() []byte {
 	return append(appendSigned([]byte{typeI32, 1, opI32Const}, int64(m.o.quantum)), opEnd)
 }
 
-// ownFuncs appends the types of the functions that ownBodies implements.
-func (m *module) ownFuncs(out []byte) []byte {
+// functionSection is the function section: the types of the defined functions and of the
+// module's own.
+func (m *module) functionSection() []byte {
+	out := appendU32(nil, uint32(len(m.funcTypes)+ownFuncs+len(m.pieces.ops)))
+	for _, t := range m.funcTypes {
+		out = appendU32(out, t)
+	}
 	out = appendU32(out, m.nTypes)
 	for range bulkKinds {
 		out = appendU32(out, m.nTypes+1)
+	}
+	for range len(m.pieces.ops) {
+		out = appendU32(out, m.nTypes+2)
 	}
 	return out
 }
@@ -39,7 +47,7 @@ func (m *module) ownBodies(out []byte, e *emitter) []byte {
 		e.bulkBody(kind)
 		out = appendBody(out, e.out)
 	}
-	return out
+	return m.pieceBodies(out, e)
 }
 
 // appendBody appends a function body without locals.

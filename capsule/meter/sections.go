@@ -27,6 +27,7 @@ func (m *module) imports(r *reader) []byte {
 			m.countTable(r)
 		case externMemory:
 			out = limits(r, out, 0)
+			m.hasMemory = true
 		case externGlobal:
 			out = m.globalType(r, out)
 			m.nGlobals++
@@ -39,17 +40,16 @@ func (m *module) imports(r *reader) []byte {
 	return m.yieldImport(out)
 }
 
-// functions copies the function section and adds the module's own functions.
+// functions reads the function section, which is written when it is known what the
+// module needs of its own.
 func (m *module) functions(r *reader) []byte {
 	n := r.count("functions", m.o.MaxFunctions)
-	out := appendU32(nil, uint32(n+ownFuncs))
 	for i := 0; i < n && r.err == nil; i++ {
 		t := r.u32()
 		m.checkType(r, t)
 		m.funcTypes = append(m.funcTypes, t)
-		out = appendU32(out, t)
 	}
-	return m.ownFuncs(out)
+	return nil
 }
 
 func (m *module) tables(r *reader) []byte {
@@ -85,6 +85,7 @@ func (m *module) memories(r *reader) []byte {
 	if n > 1 {
 		r.failAs(ErrUnsupported, "%d memories", n)
 	}
+	m.hasMemory = m.hasMemory || n > 0
 	out := appendU32(nil, uint32(n))
 	for i := 0; i < n && r.err == nil; i++ {
 		out = limits(r, out, 0)
@@ -178,6 +179,7 @@ func (m *module) data(r *reader) []byte {
 			out = m.constExpr(r, typeI32, out)
 		}
 		p := r.bytes(r.u32())
+		m.dataSizes = append(m.dataSizes, uint32(len(p)))
 		out = append(appendU32(out, uint32(len(p))), p...)
 	}
 	return out

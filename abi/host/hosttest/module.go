@@ -18,6 +18,7 @@ type Import struct {
 type Func struct {
 	Export          string // "" exports nothing
 	Params, Results []byte
+	Locals          int // of type i32, after the parameters
 	Code            []byte
 }
 
@@ -26,6 +27,7 @@ type Module struct {
 	Imports  []Import
 	Funcs    []Func
 	Pages    int    // of its memory, exported as "memory"; 0 means no memory
+	Table    int    // entries of its table of functions; 0 means no table
 	ImportsM string // module to import a memory "memory" from instead
 	Data     []byte // at address 0
 	Start    int    // index of the start function; 0 means none, so it cannot be the first
@@ -46,7 +48,11 @@ func (m Module) Bytes() []byte {
 	}
 	for i, f := range m.Funcs {
 		funcs = append(funcs, typ(f.Params, f.Results))
-		body := join([]byte{0}, f.Code, []byte{0x0b})
+		locals := []byte{0}
+		if f.Locals > 0 {
+			locals = join([]byte{1}, Uint(f.Locals), []byte{I32})
+		}
+		body := join(locals, f.Code, []byte{0x0b})
 		code = append(code, join(Uint(len(body)), body))
 		if f.Export != "" {
 			exports = append(exports, join(text(f.Export), []byte{0}, Uint(len(m.Imports)+i)))
@@ -62,6 +68,9 @@ func (m Module) Bytes() []byte {
 	section(1, types)
 	section(2, imports)
 	section(3, funcs)
+	if m.Table > 0 {
+		section(4, [][]byte{join([]byte{0x70, 0}, Uint(m.Table))})
+	}
 	if m.Pages > 0 {
 		section(5, [][]byte{join([]byte{0}, Uint(m.Pages))})
 		exports = append(exports, join(text("memory"), []byte{2, 0}))
@@ -108,6 +117,9 @@ func Forward(pages int, imports ...Import) []byte {
 // Get is local.get.
 func Get(local int) []byte { return join([]byte{0x20}, Uint(local)) }
 
+// Set is local.set.
+func Set(local int) []byte { return join([]byte{0x21}, Uint(local)) }
+
 // Call is call.
 func Call(fn int) []byte { return join([]byte{0x10}, Uint(fn)) }
 
@@ -122,10 +134,26 @@ func Forever(code ...[]byte) []byte {
 	return join([]byte{0x03, 0x40}, join(code...), []byte{0x0c, 0x00, 0x0b, 0x00})
 }
 
+// Times repeats code n times, in a loop that counts in the local.
+func Times(n, local int, code ...[]byte) []byte {
+	return join(Const32(n), Set(local), []byte{0x03, 0x40}, join(code...),
+		Get(local), Const32(1), []byte{0x6b, 0x22}, Uint(local), []byte{0x0d, 0x00, 0x0b}) // local.tee, br_if 0
+}
+
+// Fill is memory.fill, Grow memory.grow, GrowTable table.grow of table 0.
+var (
+	Fill      = []byte{0xfc, 0x0b, 0x00}
+	Grow      = []byte{0x40, 0x00}
+	GrowTable = []byte{0xfc, 0x0f, 0x00}
+	NullFunc  = []byte{0xd0, 0x70}
+)
+
 // Single-byte instructions.
 var (
 	Trap = []byte{0x00}
 	Drop = []byte{0x1a}
+	Add  = []byte{0x6a} // of i32
+	Sub  = []byte{0x6b}
 )
 
 // Code joins instructions.

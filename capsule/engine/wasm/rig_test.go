@@ -60,14 +60,30 @@ func (w *world) lines() []string {
 	return slices.Clone(w.logs)
 }
 
+// noSpace is a key-value namespace that keeps nothing.
+type noSpace struct{}
+
+func (noSpace) Get(context.Context, string) ([]byte, error)      { return nil, fs.ErrNotExist }
+func (noSpace) Put(context.Context, string, []byte) error        { return nil }
+func (noSpace) Delete(context.Context, string) error             { return nil }
+func (noSpace) List(context.Context, string) ([]string, error)   { return nil, nil }
+func (noSpace) ClearPrefix(context.Context, string) (int, error) { return 0, nil }
+
 func newRuntime(t testing.TB, o Options) (*Runtime, *world) {
 	t.Helper()
+	return newRuntimeWith(t, o, approval.Rules{})
+}
+
+func newRuntimeWith(t testing.TB, o Options, rules approval.Rules) (*Runtime, *world) {
+	t.Helper()
 	w := &world{bus: ipc.NewBus(ipc.BusOptions{})}
-	gate, err := approval.New(approval.Options{Auditor: w})
+	policy, err := approval.CompilePolicy(rules)
+	must(t, err)
+	gate, err := approval.New(approval.Options{Auditor: w, Policy: policy})
 	must(t, err)
 	h := host.New(host.Services{
 		Gate: gate, Publisher: w, Bus: w.bus, Files: w, Log: w, Directory: w,
-		KV: func(string, string) host.Space { return nil },
+		KV: func(string, string) host.Space { return noSpace{} },
 	})
 	r, err := NewRuntime(context.Background(), h, o)
 	must(t, err)

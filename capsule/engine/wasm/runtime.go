@@ -15,7 +15,8 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi/host"
 )
 
-// InitDeadline bounds the start function and _initialize of an instance.
+// InitDeadline bounds the start function and _initialize of an instance, as Options.CallDeadline does if
+// it is shorter.
 const InitDeadline = 30 * time.Second
 
 // Options configures a [Runtime].
@@ -34,6 +35,8 @@ type Options struct {
 	CPUPercent int
 	// CPUBurst is the guest time that may be used at once before that counts; default 10 s.
 	CPUBurst time.Duration
+
+	yield func(context.Context) // for tests: instead of yield
 }
 
 // Runtime compiles and runs capsules.
@@ -83,6 +86,10 @@ func features(c wazero.RuntimeConfig) wazero.RuntimeConfig {
 func (r *Runtime) link(ctx context.Context) error {
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
 		return fmt.Errorf("link WASI: %w", err)
+	}
+	yield := yield
+	if r.opts.yield != nil {
+		yield = r.opts.yield
 	}
 	if err := r.host.LinkNative(ctx, r.rt, yield); err != nil {
 		return fmt.Errorf("link host functions: %w", err)
