@@ -27,8 +27,8 @@ var fromClients = []string{
 var fromOutside = []string{
 	"session.v1.clear",                  // frontends
 	"context_engine.v1.hook_response.*", // whoever pins messages
-	abi.TopicSparkReady,                 // an identity capsule
-	"prompt_builder.v1.hook_response.*", // contributors to the prompt
+	"users.v1.*.request",                // frontends of outside platforms
+	"users.v1.context.*.request",
 }
 
 // entry is a capsule with its manifest and its code.

@@ -29,6 +29,7 @@ var computed = map[string]string{
 	"t.model.RequestTopic": "llm.v1.request.generate.*", // the active model's, checked for this prefix
 	"r.RequestTopic":       "llm.v1.request.generate.*", // the same, handed on by the agent loop
 	"r.StreamTopic":        "llm.v1.stream.*",
+	"hook":                 "*", // the hook bridge's, whose names are for others
 }
 
 // readers are functions that read the setting their first argument names.

@@ -122,7 +122,7 @@ func (b *Bounds) file(write bool, loc location) permit {
 		if write {
 			rules, verb, key = b.write, "write", "fs_write"
 		}
-		if loc.scheme == "home" && hiddenInHome(loc.rel) {
+		if loc.scheme == "home" && hiddenInHome(loc.rel) && (verb != "read" || !manifestInHome(loc.rel)) {
 			return "", b.refuse("denied: %s access to '%s': it holds settings and secrets of the principal", verb, loc.abs)
 		}
 		for _, r := range rules {
@@ -145,6 +145,16 @@ func hiddenInHome(rel string) bool {
 		return rest != "spark.toml"
 	}
 	return false
+}
+
+// manifestInHome tells whether a path is what is known of an installed capsule: its manifest and the
+// record of its installation, or a directory on the way there. Nothing in them is secret.
+func manifestInHome(rel string) bool {
+	parts := strings.Split(rel, "/")
+	if len(parts) < 2 || len(parts) > 4 || parts[0] != ".local" || parts[1] != "capsules" {
+		return false
+	}
+	return len(parts) < 4 || parts[3] == "Capsule.toml" || parts[3] == "meta.json"
 }
 
 // netRule checks a URL and returns the rule that permits it.

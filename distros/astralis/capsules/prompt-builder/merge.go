@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -88,7 +89,8 @@ func recent(ctx *sdk.Context, all []abi.ChatMessage) []abi.ChatMessage {
 	return all
 }
 
-// merge joins the contributions in the order they came.
+// merge joins the contributions. Contributors run at once, so the order in which they come says
+// nothing; the same ones must give the same prompt, or providers could not use what they have cached.
 func merge(base string, all []contribution) (system, prefix string) {
 	var before, after, context []string
 	for _, c := range all {
@@ -99,6 +101,9 @@ func merge(base string, all []contribution) (system, prefix string) {
 		after = appendText(after, c.AppendSystemContext)
 		context = appendText(context, c.PrependContext)
 	}
+	slices.Sort(before)
+	slices.Sort(after)
+	slices.Sort(context)
 	return strings.Join(append(appendText(before, base), after...), "\n"), strings.Join(context, "\n")
 }
 
