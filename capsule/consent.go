@@ -35,7 +35,10 @@ func ConsentPath(principalHome, capsule string) string {
 // that it declares by name, and each file of the principal's home. Wildcards and the home as a
 // whole are left out: what they cover is asked when it is used. An entry that ends with a
 // slash is a directory with what is in it.
-func ConsentResources(m *Manifest, env map[string]string, principalHome string) ([]string, error) {
+//
+// Files are written relative to the home, as fs:read:home://notes.md, so that a home can be moved;
+// [ConsentPattern] makes patterns of them.
+func ConsentResources(m *Manifest, env map[string]string) ([]string, error) {
 	rules, err := m.Capabilities.ResolveNet(env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
@@ -59,27 +62,37 @@ func ConsentResources(m *Manifest, env map[string]string, principalHome string) 
 			out = append(out, "net:"+s+"://"+hostText(r.Host)+":"+strconv.Itoa(port)+"/**")
 		}
 	}
-	if real, err := filepath.EvalSymlinks(principalHome); err == nil { // it is decided about resolved paths
-		principalHome = real
-	}
-	out = append(out, homeResources("fs:read", m.Capabilities.FSRead, principalHome)...)
-	return append(out, homeResources("fs:write", m.Capabilities.FSWrite, principalHome)...), nil
+	out = append(out, homeResources("fs:read", m.Capabilities.FSRead)...)
+	return append(out, homeResources("fs:write", m.Capabilities.FSWrite)...), nil
 }
 
-func homeResources(scheme string, entries []string, home string) []string {
+func homeResources(scheme string, entries []string) []string {
 	var out []string
 	for _, e := range entries {
 		rel, ok := strings.CutPrefix(e, "home://")
-		clean := path.Clean("/" + rel)
-		if !ok || clean == "/" || strings.ContainsAny(home+clean, `*?[]{}\`) {
+		clean := strings.TrimPrefix(path.Clean("/"+rel), "/")
+		if !ok || clean == "" || strings.ContainsAny(clean, `*?[]{}\`) {
 			continue
 		}
-		out = append(out, scheme+"://"+filepath.ToSlash(home)+clean)
+		out = append(out, scheme+":home://"+clean)
 		if strings.HasSuffix(rel, "/") {
-			out = append(out, scheme+"://"+filepath.ToSlash(home)+clean+"/**")
+			out = append(out, scheme+":home://"+clean+"/**")
 		}
 	}
 	return out
+}
+
+// ConsentPattern is the token pattern of a resource that was agreed to. ok is false when the home's
+// own path cannot be part of one.
+func ConsentPattern(resource, principalHome string) (pattern string, ok bool) {
+	scheme, rel, relative := strings.Cut(resource, ":home://")
+	if !relative {
+		return resource, true
+	}
+	if real, err := filepath.EvalSymlinks(principalHome); err == nil { // it is decided about resolved paths
+		principalHome = real
+	}
+	return scheme + "://" + filepath.ToSlash(principalHome) + "/" + rel, !strings.ContainsAny(principalHome, `*?[]{}\`)
 }
 
 // hostText puts an IPv6 address into brackets, as resources have it.

@@ -19,15 +19,23 @@ fs_write = ["home://.config/spark.toml"]
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ConsentResources(m, nil, "/h/ida")
+	got, err := ConsentResources(m, nil)
 	want := []string{
 		"net:https://api.example.com:443/**", "net:http://api.example.com:80/**",
-		"fs:read:///h/ida/notes", "fs:read:///h/ida/notes/**", "fs:read:///h/ida/.config/spark.toml", "fs:write:///h/ida/.config/spark.toml",
+		"fs:read:home://notes", "fs:read:home://notes/**", "fs:read:home://.config/spark.toml", "fs:write:home://.config/spark.toml",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q %v", got, err)
 	}
-	if got, err := ConsentResources(m, nil, "/h/[x]"); err != nil || len(got) != 2 {
-		t.Errorf("a home with wildcards in its name: %q %v", got, err)
+	for resource, want := range map[string]string{
+		"fs:read:home://notes/**":            "fs:read:///h/ida/notes/**",
+		"net:https://api.example.com:443/**": "net:https://api.example.com:443/**",
+	} {
+		if got, ok := ConsentPattern(resource, "/h/ida"); got != want || !ok {
+			t.Errorf("%s: %s %v", resource, got, ok)
+		}
+	}
+	if _, ok := ConsentPattern("fs:read:home://x", "/h/[x]"); ok {
+		t.Error("a home with wildcards in its name would cover others")
 	}
 }

@@ -1,26 +1,41 @@
 // Package distros carries the distributions that are built into astrid, so that it works
-// without a network: Distro.toml and, once `make` has built them, the packed capsules.
+// without a network: a Distro.toml each and, once `make` has built them, the packed capsules,
+// which they share.
 package distros
 
 import (
 	"embed"
 	"io/fs"
+	"strings"
 )
 
-//go:embed astralis/Distro.toml all:astralis/dist
+//go:embed astralis/Distro.toml astralis-min/Distro.toml all:astralis/dist
 var files embed.FS
 
 // Default is the id of the distribution that is installed unless another one is named.
 const Default = "astralis"
 
+// Names lists the built-in distributions, the default first.
+func Names() []string { return []string{Default, "astralis-min"} }
+
 // Open returns the files of a built-in distribution: Distro.toml and dist/<name>.capsule.
 func Open(id string) (fs.FS, error) {
-	sub, err := fs.Sub(files, id)
+	own, err := fs.Sub(files, id)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fs.Stat(sub, "Distro.toml"); err != nil {
+	if _, err := fs.Stat(own, "Distro.toml"); err != nil {
 		return nil, err
 	}
-	return sub, nil
+	return distribution{own}, nil
+}
+
+// distribution is a Distro.toml beside the capsules that all distributions share.
+type distribution struct{ own fs.FS }
+
+func (d distribution) Open(name string) (fs.File, error) {
+	if name == "dist" || strings.HasPrefix(name, "dist/") {
+		return files.Open(Default + "/" + name)
+	}
+	return d.own.Open(name)
 }

@@ -24,7 +24,7 @@ func (k *Kernel) honourConsent(ctx context.Context, p home.Principal, m *capsule
 	if err != nil || c == nil {
 		return err
 	}
-	wanted, err := capsule.ConsentResources(m, env, p.Root())
+	wanted, err := capsule.ConsentResources(m, env)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,11 @@ func (k *Kernel) honourConsent(ctx context.Context, p home.Principal, m *capsule
 		if !slices.Contains(wanted, resource) {
 			continue
 		}
-		if err := k.mintConsent(ctx, p.Name(), m.ID(), c, resource); err != nil {
+		pattern, ok := capsule.ConsentPattern(resource, p.Root())
+		if !ok {
+			continue // it will be asked
+		}
+		if err := k.mintConsent(ctx, p.Name(), m.ID(), c, pattern); err != nil {
 			return fmt.Errorf("consent to %s: %w", resource, err)
 		}
 	}

@@ -104,7 +104,7 @@ func consent(settings capsule.Settings, manifests []*capsule.Manifest) error {
 		if err != nil {
 			return err
 		}
-		resources, err := capsule.ConsentResources(m, env, settings.Home)
+		resources, err := capsule.ConsentResources(m, env)
 		if err != nil {
 			return err
 		}

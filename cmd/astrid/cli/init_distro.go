@@ -96,7 +96,7 @@ func (o *initOptions) localDistro() (string, error) {
 		info, err = os.Stat(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fail(ExitUsage, "there is no distribution %q: name %s, a directory with a %s, a %s file, @org/name or an https address", o.distro, distros.Default, distro.ManifestName, distro.BundleSuffix)
+		return "", fail(ExitUsage, "there is no distribution %q: name %s, a directory with a %s, a %s file, @org/name or an https address", o.distro, strings.Join(distros.Names(), ", "), distro.ManifestName, distro.BundleSuffix)
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > distro.MaxSize && !strings.HasSuffix(path, distro.BundleSuffix)) {
 		err = fmt.Errorf("%s: want a file of at most %d bytes", path, distro.MaxSize)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,25 +117,64 @@ func BenchmarkReportTurnOverhead(b *testing.B) {
 	report("turn_overhead", ms(median(turns)-median(bare)), "ms", 60)
 }
 
-// BenchmarkReportPrompts: twenty prompts at once, each a process and a session of its own,
-// against twenty one after the other.
+// BenchmarkReportPrompts: a hundred prompts at once, each a process and a session of its own, with
+// three tool calls each, against as many times one alone. Every answer must be right, and the
+// daemon's memory must come back.
 func BenchmarkReportPrompts(b *testing.B) {
-	const n = 20
+	const n, alone = 100, 5
 	x := newBox(b, withFake)
 	x.run("", "start").want(b, 0)
-	x.run("", "-p", "warm up").want(b, 0)
-	began := time.Now()
 	for i := range n {
-		x.run("", "-p", fmt.Sprintf("one %d", i)).want(b, 0, fmt.Sprintf("one %d ", i))
+		x.write(fmt.Sprintf("f%d.txt", i), fmt.Sprintf("text of %d\n", i))
 	}
-	single := time.Since(began)
+	began := time.Now()
+	for i := range alone {
+		askThree(b, x, i).wait().want(b, 0, fmt.Sprintf("text of %d", i))
+	}
+	single := time.Since(began) / alone
+	before := rss(b, pid(b, x.home))
 	began = time.Now()
 	var ps []*process
 	for i := range n {
-		ps = append(ps, x.begin(x.cmd("-p", fmt.Sprintf("many %d", i))))
+		ps = append(ps, askThree(b, x, i))
 	}
+	took := make([]time.Duration, n)
+	var wg sync.WaitGroup
 	for i, p := range ps {
-		p.wait().want(b, 0, fmt.Sprintf("many %d ", i))
+		wg.Go(func() {
+			r := p.wait()
+			took[i] = time.Since(began)
+			if err := threeTold(r, i); err != nil {
+				b.Error(err)
+			}
+		})
 	}
-	report("prompts_20", ms(time.Since(began)), "ms", ms(single))
+	wg.Wait()
+	total := time.Since(began)
+	slices.Sort(took)
+	report("prompts_100", ms(total), "ms", ms(single*n))
+	report("prompts_100_p99", ms(took[n*99/100-1]), "ms", ms(total))
+	// What was needed at the peak is given back: idle instances go after a minute.
+	after := rss(b, pid(b, x.home))
+	for deadline := time.Now().Add(100 * time.Second); after > before*1.1 && time.Now().Before(deadline); after = rss(b, pid(b, x.home)) {
+		time.Sleep(time.Second)
+	}
+	report("prompts_100_rss", after, "MiB", before)
+}
+
+// rss is the memory that a process has, in MiB.
+func rss(t testing.TB, pid int) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kb float64
+		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kb); err == nil {
+			return kb / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
 }
