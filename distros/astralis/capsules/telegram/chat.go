@@ -147,13 +147,6 @@ func (c *chat) take(m abi.Message) error {
 		return err
 	case abi.TopicToolStarted:
 		return c.bot.call("sendChatAction", map[string]any{"chat_id": c.id, "action": "typing"}, nil)
-	case abi.TopicApproval:
-		a, err := ipc.Decode[abi.ApprovalRequired](m)
-		if err != nil {
-			return err
-		}
-		_, err = c.bot.send(c.id, clip("Waits for approval on the machine (astrid approvals): "+a.Action+" "+a.Resource, maxMessage))
-		return err
 	case abi.TopicAgentResponse:
 		r, err := ipc.Decode[abi.AgentResponse](m)
 		if err != nil || !r.IsFinal {
@@ -225,11 +218,15 @@ func (c *chat) show(i int, piece string, final bool) error {
 	}
 }
 
-// pause waits: nothing is ever published on the topic.
+// pause waits. A guest has nothing to wait on but messages; these only make it look at the clock.
 func pause(d stdtime.Duration) {
-	if s, err := ipc.Subscribe(abi.TopicApproval); err == nil {
-		defer s.Close()
-		_, _ = s.Recv(d) // early is as good
+	s, err := ipc.Subscribe(abi.TopicToolStarted)
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	for until := time.Now().Add(d); err == nil && time.Now().Before(until); {
+		_, err = s.Recv(until.Sub(time.Now()))
 	}
 }
 

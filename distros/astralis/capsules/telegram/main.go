@@ -82,7 +82,7 @@ func (f *frontend) subscribe() error {
 	}
 	return errors.Join(
 		sub(ipc.Subscribe(abi.TopicAgentDelta)), sub(ipc.Subscribe(abi.TopicToolStarted)),
-		sub(ipc.Subscribe(abi.TopicApproval)), sub(ipc.Subscribe(abi.TopicAgentResponse)))
+		sub(ipc.Subscribe(abi.TopicAgentResponse)))
 }
 
 // round takes what people wrote, then what the agent said.
