@@ -15,8 +15,8 @@ func TestSwap(t *testing.T) {
 		b := newBox(t, offline)
 		b.run("", "start").want(t, 0)
 		b.run("", "-p", "remember that I like tea", "--session", "s").want(t, 0)
-		echo, err := filepath.Abs("testdata/echo")
-		if err != nil {
+		echo := filepath.Join(b.ws, "echo.capsule")
+		if err := runTool(filepath.Join(binDir, "astrid-build"), "-o", echo, "testdata/echo"); err != nil {
 			t.Fatal(err)
 		}
 		b.run("", "capsule", "install", "--yes", echo).want(t, 0)
