@@ -66,6 +66,17 @@ fuzz:
 	    echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$d || exit 1; \
 	  done; done
 
+# The table of the 49 host functions, from the code.
+.PHONY: abi-doc
+abi-doc:
+	@$(GO) run ./abi/host/abidoc
+
+# Guests that are committed beside their source; wat2wasm is in the package wabt.
+.PHONY: guests
+guests: testdata/guests/wat/calls.wasm
+testdata/guests/wat/%.wasm: testdata/guests/wat/%.wat
+	wat2wasm $< -o $@
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ type convention interface {
 }
 
 // conventions are those that every transcript is played in.
-var conventions = []convention{goGuest{}}
+var conventions = []convention{goGuest{}, watGuest{}}
 
 // transcriptCall is one line of a transcript.
 type transcriptCall struct {
@@ -166,8 +167,11 @@ func play(t *testing.T, file string, conv convention, called map[abi.Function]bo
 	}
 	want, log := section(ar, "want", conv), section(ar, "audit", conv)
 	got := map[string]string{want: "", log: ""}
-	for _, o := range conv.play(t, r, c, call, tcs) {
+	for i, o := range conv.play(t, r, c, call, tcs) {
 		got[want] += o.String()
+		if fn := tcs[i].fn; o.code != "ok" && !slices.ContainsFunc(r.host.failures(fn), func(c abi.Code) bool { return c.String() == o.code }) && conv.name() != "extism" {
+			t.Errorf("%s fails with %s, which its description does not say", fn, o.code)
+		}
 	}
 	for _, p := range []string{"default", "alice"} {
 		for e, err := range r.log.Query(context.Background(), audit.Filter{Principal: p}) {
