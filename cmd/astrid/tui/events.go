@@ -117,6 +117,10 @@ func decode(m abi.Message) tea.Msg {
 		return as[abi.AgentResponse](m.Topic, payload)
 	case abi.TopicApproval:
 		return as[ask](m.Topic, payload)
+	case abi.TopicElicit:
+		return as[elicitMsg](m.Topic, payload)
+	case abi.TopicElicitWithdrawn:
+		return as[elicitGoneMsg](m.Topic, payload)
 	case abi.TopicApprovalWithdrawn:
 		return as[withdrawnMsg](m.Topic, payload)
 	}

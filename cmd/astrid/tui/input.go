@@ -142,6 +142,8 @@ func (m *Model) paste(s string) {
 	switch {
 	case m.dialog.open():
 		m.dialog.paste(m, s)
+	case m.form.open():
+		m.form.paste(m, s)
 	case m.page != nil:
 		if m.page.filtering {
 			m.page.filter.insert(oneLine(cut(s, 200, "")))

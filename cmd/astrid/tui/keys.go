@@ -32,6 +32,10 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 		m.dialog.key(m, k)
 		return nil
 	}
+	if m.form.open() {
+		m.form.key(m, k)
+		return nil
+	}
 	if m.page != nil {
 		return m.page.key(m, k)
 	}
@@ -48,7 +52,7 @@ func (m *Model) interrupt() tea.Cmd {
 		return tea.Quit
 	}
 	m.armed = now
-	if !m.dialog.open() && m.page == nil && !m.input.empty() {
+	if !m.dialog.open() && !m.form.open() && m.page == nil && !m.input.empty() {
 		m.input.clear()
 		m.picker.update(m)
 	}

@@ -171,6 +171,7 @@ func (l *link) attach(ctx context.Context, conn *client.Conn, correlation string
 			abi.TopicSessionGetResponse + correlation, abi.TopicSessionResponsePrefix + "get_messages." + l.asker, abi.TopicSessionResponsePrefix + "list." + l.asker},
 		Sessions: []string{l.currentSession()},
 		Approver: true,
+		Elicitor: true,
 	})
 }
 

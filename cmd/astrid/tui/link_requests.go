@@ -275,3 +275,12 @@ func (l *link) Resume(session string) {
 		return nil
 	}})
 }
+
+// Elicit sends an answer to a capsule's question.
+func (l *link) Elicit(r abi.ElicitResponse) {
+	l.aside(func(ctx context.Context, c *client.Conn) error {
+		err := c.Publish(ctx, abi.TopicElicitResponse+r.RequestID, "", "", r)
+		l.send(elicitedMsg{r.RequestID, err})
+		return nil
+	}, func(err error) { l.send(elicitedMsg{r.RequestID, err}) })
+}

@@ -19,10 +19,11 @@ type Port interface {
 	Command(text string)
 	SetModel(id string)
 	Refresh()
-	Switch(session string)      // to one that begins
-	Resume(session string)      // to one that has a history
-	Fetch(page, key string)     // what a page shows; key "" is all of it
-	Act(page, verb, key string) // what a page offers
+	Switch(session string)       // to one that begins
+	Resume(session string)       // to one that has a history
+	Fetch(page, key string)      // what a page shows; key "" is all of it
+	Elicit(r abi.ElicitResponse) // an answer to a capsule
+	Act(page, verb, key string)  // what a page offers
 }
 
 // Config is the world of a [Model].
@@ -63,6 +64,7 @@ type Model struct {
 	history lineHistory
 	picker  picker
 	dialog  dialog
+	form    form
 	page    *page // over the conversation; nil is none
 
 	width, height int
@@ -236,6 +238,13 @@ func (m *Model) daemon(msg tea.Msg) {
 	case ask:
 		m.dialog.push(m, msg)
 		m.notify("a decision is needed")
+	case elicitMsg:
+		m.form.push(m, msg)
+		m.notify("a capsule asks something")
+	case elicitGoneMsg:
+		m.form.drop(m, msg.RequestID)
+	case elicitedMsg:
+		m.form.answered(m, msg)
 	case withdrawnMsg:
 		m.dialog.withdrawn(m, msg.RequestID)
 	case answeredMsg:
@@ -370,6 +379,7 @@ func (m *Model) lost(err error) {
 	m.conn = offline
 	m.settle()
 	m.dialog.clear()
+	m.form = form{}
 	m.notice("the connection to the daemon is lost (" + text + "); trying again, a prompt starts the daemon")
 }
 

@@ -188,7 +188,7 @@ func (p *page) foot(m *Model) []string {
 		if p.failed {
 			style = t.warn
 		}
-		out = append(out, style.Render(cut(p.note, m.width, t.ellipsis)))
+		out = append(out, style.Render(cut(oneLine(p.note), m.width, t.ellipsis)))
 	case !p.filter.empty():
 		out = append(out, t.muted.Render(cut("filter: "+oneLine(p.filter.text)+" (esc drops it)", m.width, t.ellipsis)))
 	}

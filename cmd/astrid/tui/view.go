@@ -28,6 +28,10 @@ func (m *Model) lower() int {
 	if m.dialog.open() {
 		return len(m.dialog.lines(m, m.dialogHeight())) + 1
 	}
+	if m.form.open() {
+		lines, _, _ := m.form.lines(m, m.dialogHeight())
+		return len(lines) + 1
+	}
 	if m.page != nil {
 		return 1
 	}
@@ -83,6 +87,12 @@ func (m *Model) View() tea.View {
 			_, x, y := m.dialog.reason.lines(m.theme)
 			v.Cursor = tea.NewCursor(x, len(lines)-2+y)
 		}
+	case m.form.open():
+		form, x, y := m.form.lines(m, m.dialogHeight())
+		if y >= 0 && !m.form.sending {
+			v.Cursor = tea.NewCursor(x, len(lines)+y)
+		}
+		lines = append(lines, form...)
 	case m.page != nil:
 		if p := m.page; p.filtering {
 			_, x, y := p.filter.lines(m.theme)
@@ -111,6 +121,8 @@ func (m *Model) title() string {
 	switch {
 	case m.dialog.open():
 		state = "approval needed - "
+	case m.form.open():
+		state = "question - "
 	case m.busy():
 		state = "working - "
 	}
