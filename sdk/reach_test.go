@@ -41,7 +41,7 @@ func (w *witness) HostCall(fn abi.Function, params ...string) ([]byte, error) {
 func TestReach(t *testing.T) {
 	h := sdktest.New(t)
 	h.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
-	h.Process = func(string, []string) abi.ProcessResult { return abi.ProcessResult{} }
+	h.Process = func(abi.ProcessRequest) (abi.ProcessResult, error) { return abi.ProcessResult{}, nil }
 	h.Approve = func(abi.ApprovalRequest) bool { return true }
 	h.Connect()
 	h.Connect()

@@ -28,8 +28,8 @@ type Host struct {
 	HTTP http.Handler
 	// Client sends requests over real connections instead, to a server of the test.
 	Client *http.Client
-	// Process runs a program to its end. Background processes are run by it, too.
-	Process func(cmd string, args []string) abi.ProcessResult
+	// Process runs a program to its end, or fails to start it with an *abi.Error. Background processes are run by it, too.
+	Process func(req abi.ProcessRequest) (abi.ProcessResult, error)
 	// Elicit answers a question for a setting; an error cancels it.
 	Elicit func(req abi.ElicitRequest) (abi.ElicitAnswer, error)
 	// Approve decides an explicit request for approval.
@@ -57,6 +57,7 @@ type Host struct {
 	reserved  []float64
 	processes map[uint64]*process
 	nextProc  uint64
+	runsOn    bool
 	waiting   []*Peer
 	conns     map[uint64]*Peer
 	nextConn  uint64

@@ -208,8 +208,20 @@ func TestNet(t *testing.T) {
 
 func TestProcess(t *testing.T) {
 	h := sdktest.New(t)
-	h.Process = func(cmd string, args []string) abi.ProcessResult {
-		return abi.ProcessResult{Stdout: fmt.Sprint(cmd, args), ExitCode: 3}
+	h.Process = func(r abi.ProcessRequest) (abi.ProcessResult, error) {
+		if r.Cmd == "none" {
+			return abi.ProcessResult{}, abi.Errorf(abi.CodeNotFound, "no such program")
+		}
+		return abi.ProcessResult{Stdout: fmt.Sprint(r.Cmd, r.Args) + r.Stdin, ExitCode: 3, TimedOut: r.TimeoutMS == 1500}, nil
+	}
+	if r, err := (process.Command{Name: "cat", Stdin: "in", Timeout: 1500 * time.Millisecond}).Run(); err != nil || r.Stdout != "cat[]in" || !r.TimedOut {
+		t.Errorf("%+v %v", r, err)
+	}
+	if _, err := process.Run("none"); !errors.Is(err, abi.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := process.Start("none"); !errors.Is(err, abi.ErrNotFound) {
+		t.Errorf("got %v", err)
 	}
 	r, err := process.Run("git", "status")
 	if err != nil || r.Stdout != "git[status]" || r.ExitCode != 3 {
@@ -229,6 +241,16 @@ func TestProcess(t *testing.T) {
 	}
 	if _, err := p.Logs(); !errors.Is(err, abi.ErrHandle) {
 		t.Errorf("got %v", err)
+	}
+	h.Running(true)
+	if p, err = process.Start("sleep"); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := p.Logs(); err != nil || !l.Running || l.ExitCode != nil {
+		t.Errorf("%+v %v", l, err)
+	}
+	if k, err := p.Kill(); err != nil || k.ExitCode != nil {
+		t.Errorf("%+v %v", k, err)
 	}
 }
 

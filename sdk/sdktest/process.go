@@ -6,11 +6,12 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 )
 
-// process is a background program. It has ended before anybody can look, but its output
-// is handed out once, like that of a real one.
+// process is a background program. It has ended before anybody can look, unless it is said to run on; its output is handed
+// out once, like that of a real one.
 type process struct {
 	abi.ProcessResult
-	read bool
+	running bool
+	read    bool
 }
 
 func (h *Host) serveProcess(fn abi.Function, p []string) ([]byte, error) {
@@ -27,16 +28,29 @@ func (h *Host) serveProcess(fn abi.Function, p []string) ([]byte, error) {
 	if pr == nil {
 		return nil, abi.Errorf(abi.CodeHandle, "no background process with id %d", req.ID)
 	}
-	out, code := pr.ProcessResult, pr.ExitCode
+	out := pr.ProcessResult
 	if pr.read {
-		out.Stdout, out.Stderr = "", ""
+		out.Stdout, out.Stderr, out.StdoutDropped, out.StderrDropped = "", "", 0, 0
 	}
 	pr.read = true
+	code := &pr.ExitCode
+	if pr.running {
+		code = nil
+	}
 	if fn == abi.ReadProcessLogsHost {
-		return json.Marshal(abi.ProcessLogs{Stdout: out.Stdout, Stderr: out.Stderr, ExitCode: &code})
+		return json.Marshal(abi.ProcessLogs{Stdout: out.Stdout, Stderr: out.Stderr, Running: pr.running, ExitCode: code,
+			StdoutDropped: out.StdoutDropped, StderrDropped: out.StderrDropped})
 	}
 	delete(h.processes, req.ID)
-	return json.Marshal(abi.ProcessKilled{Killed: true, ExitCode: &code, Stdout: out.Stdout, Stderr: out.Stderr})
+	return json.Marshal(abi.ProcessKilled{Killed: true, ExitCode: code, Stdout: out.Stdout, Stderr: out.Stderr,
+		StdoutDropped: out.StdoutDropped, StderrDropped: out.StderrDropped})
+}
+
+// Running lets background processes that are started from now on go on until they are killed, or end at once.
+func (h *Host) Running(on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.runsOn = on
 }
 
 func (h *Host) spawn(fn abi.Function, raw string) ([]byte, error) {
@@ -47,19 +61,22 @@ func (h *Host) spawn(fn abi.Function, raw string) ([]byte, error) {
 	if h.Process == nil {
 		return nil, unscripted(fn, "Host.Process")
 	}
-	if fn == abi.SpawnHost {
-		return json.Marshal(h.Process(req.Cmd, req.Args))
-	}
 	h.mu.Lock()
-	full := len(h.processes) >= abi.MaxProcesses
+	full, runsOn := len(h.processes) >= abi.MaxProcesses, h.runsOn
 	h.mu.Unlock()
-	if full {
+	if full && fn == abi.SpawnBackgroundHost {
 		return nil, abi.Errorf(abi.CodeLimit, "background process limit reached (max %d)", abi.MaxProcesses)
 	}
-	result := h.Process(req.Cmd, req.Args)
+	result, err := h.Process(req)
+	if err != nil {
+		return nil, err
+	}
+	if fn == abi.SpawnHost {
+		return json.Marshal(result)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.nextProc++
-	h.processes[h.nextProc] = &process{ProcessResult: result}
+	h.processes[h.nextProc] = &process{ProcessResult: result, running: runsOn}
 	return json.Marshal(abi.ProcessHandle{ID: h.nextProc})
 }

@@ -143,6 +143,12 @@ func report(t turn, steps []step) string {
 			fmt.Fprintf(&b, "%s:\n%s\n\n", s.args["file_path"], indent(content(r)))
 		case "grep_search":
 			fmt.Fprintf(&b, "Matches of %q:\n%s\n\n", s.args["pattern"], indent(content(r)))
+		case "run_shell_command":
+			text := content(r)
+			if strings.TrimSpace(text) == "" {
+				text = "(no output)"
+			}
+			fmt.Fprintf(&b, "%s\n\n", text)
 		default:
 			fmt.Fprintf(&b, "%s\n\n", content(r))
 		}

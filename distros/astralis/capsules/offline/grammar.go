@@ -13,7 +13,7 @@ const usage = `I am the offline provider: there is no model behind me. I underst
   read FILE
   search for TEXT [in DIR]
   write TEXT to FILE
-  run COMMAND
+  run COMMAND (in quotes if it has a "then" in it)
   remember TEXT
   use TOOL [with JSON]
 
@@ -63,7 +63,7 @@ func parse(prompt string) (steps []step, ok bool) {
 	if s, ok := parseUse(strings.TrimSpace(prompt)); ok {
 		return []step{s}, true
 	}
-	for _, part := range joints.Split(strings.TrimSpace(prompt), -1) {
+	for _, part := range requests(strings.TrimSpace(prompt)) {
 		part = strings.TrimSpace(part)
 		if part == "" {
 			continue
@@ -75,6 +75,26 @@ func parse(prompt string) (steps []step, ok bool) {
 		steps = append(steps, s)
 	}
 	return steps, len(steps) > 0
+}
+
+// runQuoted is a command line in quotes that is all there is.
+var runQuoted = regexp.MustCompile("(?is)^(?:please\\s+)?(?:run|execute)\\s+(?:`[^`]*`|'[^']*'|\"[^\"]*\")$")
+
+// requests parts a prompt. A semicolon belongs to the command line that it is in.
+func requests(prompt string) []string {
+	if runQuoted.MatchString(prompt) {
+		return []string{prompt}
+	}
+	var parts []string
+	at := 0
+	for _, j := range joints.FindAllStringIndex(prompt, -1) {
+		if strings.TrimSpace(prompt[j[0]:j[1]]) == ";" && runForm.MatchString(strings.TrimSpace(prompt[at:j[0]])) {
+			continue
+		}
+		parts = append(parts, prompt[at:j[0]])
+		at = j[1]
+	}
+	return append(parts, prompt[at:])
 }
 
 func parseStep(text string) (step, bool) {
