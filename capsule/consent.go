@@ -8,9 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi/host"
 )
 
 // ConsentDir is where consents are kept, below the principal's home.
@@ -32,8 +35,9 @@ func ConsentPath(principalHome, capsule string) string {
 }
 
 // ConsentResources lists what a capsule needs consent for, as token patterns: each host
-// that it declares by name, and each file of the principal's home. Wildcards and the home as a
-// whole are left out: what they cover is asked when it is used. An entry that ends with a
+// that it declares by name, each file of the principal's home, each socket of its own, and looking
+// up identities. Wildcards and the home as a whole are left out: what they cover is asked when it
+// is used. An entry that ends with a
 // slash is a directory with what is in it.
 //
 // Files are written relative to the home, as fs:read:home://notes.md, so that a home can be moved;
@@ -63,7 +67,25 @@ func ConsentResources(m *Manifest, env map[string]string) ([]string, error) {
 		}
 	}
 	out = append(out, homeResources("fs:read", m.Capabilities.FSRead)...)
-	return append(out, homeResources("fs:write", m.Capabilities.FSWrite)...), nil
+	out = append(out, homeResources("fs:write", m.Capabilities.FSWrite)...)
+	for _, e := range m.Capabilities.NetBind {
+		if r := host.SocketResource(m.ID(), e); r != "" {
+			out = append(out, r)
+		}
+	}
+	return append(out, identityResources(m.Capabilities.Identity)...), nil
+}
+
+// identityResources are the looks that a level allows. Who belongs to whom is never changed without a question.
+func identityResources(levels []string) []string {
+	var out []string
+	if len(levels) > 0 { // each level includes resolve
+		out = append(out, "identity:resolve:**")
+	}
+	if slices.Contains(levels, "link") || slices.Contains(levels, "admin") {
+		out = append(out, "identity:list:**")
+	}
+	return out
 }
 
 func homeResources(scheme string, entries []string) []string {

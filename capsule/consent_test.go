@@ -15,6 +15,8 @@ version = "0.1.0"
 net = ["api.example.com", "*"]
 fs_read = ["cwd://", "home://", "home://notes/", "home://.config/spark.toml", "home://a*", "/tmp"]
 fs_write = ["home://.config/spark.toml"]
+net_bind = ["unix:box.sock", "*", "/run/other.sock"]
+identity = ["link"]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -23,6 +25,7 @@ fs_write = ["home://.config/spark.toml"]
 	want := []string{
 		"net:https://api.example.com:443/**", "net:http://api.example.com:80/**",
 		"fs:read:home://notes", "fs:read:home://notes/**", "fs:read:home://.config/spark.toml", "fs:write:home://.config/spark.toml",
+		"net:bind:x/box", "net:bind:x/other", "identity:resolve:**", "identity:list:**",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q %v", got, err)

@@ -253,6 +253,7 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	}
 	if sub != nil {
 		go c.forward(sub)
+		c.tellOnboarding(req.Topics)
 	}
 	return nil
 }

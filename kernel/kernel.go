@@ -65,6 +65,7 @@ type Kernel struct {
 	files      *files
 	secrets    *secrets.Store
 	questions  questions
+	lacking    lacking
 	complaints sync.Map // last words of guests that died, by capsule id
 	processes  *processes
 	spaces     spaces

@@ -147,6 +147,7 @@ func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
 	k.mu.Lock()
 	k.loaded[c.ID()] = k.fingerprint(c.Manifest())
 	k.mu.Unlock()
+	k.tellLacking(ctx, c.ID())
 	return nil
 }
 
@@ -255,9 +256,7 @@ func (k *Kernel) env(p home.Principal, m *capsule.Manifest) (map[string]string, 
 	if err != nil {
 		return nil, err
 	}
-	if len(missing) > 0 {
-		slog.Warn("Capsule lacks settings", "capsule", m.ID(), "missing", missing)
-	}
+	k.lacking.set(m, missing)
 	return env, nil
 }
 
@@ -290,6 +289,9 @@ func (k *Kernel) capsuleStatus() []abi.CapsuleStatus {
 	k.mu.Unlock()
 	for _, c := range k.registry.List() {
 		s := c.Status()
+		if s.Reason == "" {
+			s.Reason = k.lacking.reason(c.ID())
+		}
 		k.mu.Lock()
 		e := k.engines[c.ID()]
 		k.mu.Unlock()

@@ -97,6 +97,17 @@ func (s *netListener) end() {
 	}
 }
 
+// SocketResource is the resource that binding a capsule's socket is decided as, of an entry of net_bind; "" for a wildcard and for
+// what names no socket.
+func SocketResource(capsule, entry string) string {
+	text := strings.TrimPrefix(entry, "unix:")
+	name, err := socketName(text)
+	if text == "" || text == "*" || err != nil {
+		return ""
+	}
+	return bindAction(capsule, name).Resource
+}
+
 // socketName is what a guest calls its socket: the last element of the path it gives, without ".sock". Nothing is "main".
 func socketName(path string) (string, error) {
 	name := path[strings.LastIndexByte(path, '/')+1:]

@@ -26,12 +26,16 @@ func wants(m *capsule.Manifest) []string {
 	add("writes", c.FSWrite)
 	add("network", c.Net)
 	add("runs", c.HostProcess)
+	add("listens", c.NetBind)
 	add("identity", c.Identity)
 	if c.AllowPromptInjection {
 		out = append(out, "changes the system prompt")
 	}
 	if c.AnySession {
 		out = append(out, "goes on in sessions by itself")
+	}
+	if c.Uplink {
+		out = append(out, "is a frontend")
 	}
 	if out == nil {
 		out = []string{"messages only"}

@@ -2,11 +2,14 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 )
 
 // pipe runs a command with text on a standard input that is no terminal.
@@ -74,5 +77,25 @@ func TestSecretsMoveOver(t *testing.T) {
 	}
 	if got := p.env("demo"); got["key"] != "old-plain" || got["size"] != "small" {
 		t.Errorf("settings %v", got)
+	}
+
+	// What a capsule lacks is shown, and told to clients that come later.
+	p.want(cli.ExitOK, "secret delete demo key")
+	p.want(cli.ExitOK, "status", "it lacks settings: key")
+	conn, err := client.Dial(t.Context(), p.home, cli.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Subscribe(t.Context(), abi.ClientSubscribe{Topics: []string{abi.TopicOnboardingRequired}}); err != nil {
+		t.Fatal(err)
+	}
+	var o abi.OnboardingRequired
+	if err := json.Unmarshal((<-conn.Messages()).Payload, &o); err != nil || o.CapsuleID != "demo" || len(o.Fields) != 1 || o.Fields[0].FieldType.Name != "Secret" {
+		t.Errorf("told %+v, %v", o, err)
+	}
+	p.answer("new one\n", cli.ExitOK, "secret set demo key")
+	if out, _ := p.want(cli.ExitOK, "status"); strings.Contains(out, "lacks") {
+		t.Errorf("after it was set: %s", out)
 	}
 }
