@@ -29,13 +29,13 @@ var (
 // New makes a server.
 func New(o Options) *Server {
 	return fakellm.New(fakellm.Vendor[Chat]{
-		Check: check, Conversation: conversation, Refuse: refuse, Send: send, Errors: failures,
+		Check: check, Conversation: conversation, Refuse: refuse, Send: send, Errors: Failures,
 		ModelsPath: "/v1/models", Models: models,
 	}, o)
 }
 
-// failures are the vendor's errors by scenario. Source: OpenAI API, "Error codes".
-var failures = map[string]APIError{
+// Failures are the vendor's errors by scenario. Source: OpenAI API, "Error codes".
+var Failures = map[string]APIError{
 	"401": *unauthorized(),
 	"402": {Status: 429, Message: "You exceeded your current quota, please check your plan and billing details.", Type: "insufficient_quota", Code: text("insufficient_quota")},
 	"404": {Status: 404, Message: "The model does not exist or you do not have access to it.", Type: "invalid_request_error", Code: text("model_not_found")},
