@@ -63,7 +63,12 @@ func (p *Provider) describe(ctx *sdk.Context, raw []byte) (sdk.Verdict, error) {
 		if len(d.Providers) == abi.MaxModels {
 			break
 		}
-		d.Providers = append(d.Providers, p.entry(p.ID+":"+o.ID, table.Find(o.ID).or(o), list.has(o.ID)))
+		m, err := p.sized(table.Find(o.ID).or(o), false)
+		if err != nil {
+			d.Error = err.Error()
+			break
+		}
+		d.Providers = append(d.Providers, p.entry(p.ID+":"+o.ID, m, list.has(o.ID)))
 	}
 	return sdk.Reply(d), nil
 }
@@ -117,11 +122,17 @@ func (p *Provider) model(asked string) (Model, error) {
 			m = m.or(l)
 		}
 	}
+	return p.sized(m, asked == standard)
+}
+
+// sized applies the settings that bound a model. The window is meant for the model of the
+// settings, and for those of which nothing is known.
+func (p *Provider) sized(m Model, standard bool) (Model, error) {
 	window, err := number("context_window")
 	if err != nil {
 		return Model{}, err
 	}
-	if window > 0 && (asked == standard || m.Window == 0) {
+	if window > 0 && (standard || m.Window == 0) {
 		m.Window = window
 	}
 	if m.Window == 0 {
