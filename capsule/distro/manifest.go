@@ -61,8 +61,10 @@ func (i Info) Title() string {
 }
 
 // Variable is one question. A secret must not be echoed while it is typed.
+// A quiet one is not asked for: it has a default that few people change.
 type Variable struct {
 	Secret      bool   `toml:"secret"`
+	Quiet       bool   `toml:"quiet"`
 	Description string `toml:"description"`
 	Default     string `toml:"default"`
 }

@@ -192,7 +192,7 @@ func TestSettingsOfSizes(t *testing.T) {
 
 func TestNoKey(t *testing.T) {
 	g := providertest.New(t, "test", http.NotFoundHandler())
-	if o := g.Ask(providertest.Prompt("hi")); o.Failure.Kind != abi.LlmConfig || !strings.Contains(o.Error, "astrid-capsule-test") || len(g.Began) != 0 {
+	if o := g.Ask(providertest.Prompt("hi")); o.Failure.Kind != abi.LlmConfig || !strings.Contains(o.Error, "astrid secret set test api_key") || len(g.Began) != 0 {
 		t.Errorf("%+v", o)
 	}
 }

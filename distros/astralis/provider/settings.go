@@ -21,7 +21,7 @@ func Key() string { return strings.TrimSpace(env.Get("api_key")) }
 func (p *Provider) readKey() (string, error) {
 	key := Key()
 	if key == "" && p.NeedsKey {
-		return "", Fail(abi.LlmConfig, "%s: no API key is set: give one with `astrid capsule config %s api_key`", p.Name, p.capsule())
+		return "", Fail(abi.LlmConfig, "%s: no API key is set: store one with `astrid secret set %s api_key`", p.Name, p.ID)
 	}
 	return key, nil
 }
