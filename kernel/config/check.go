@@ -124,9 +124,11 @@ func (c *Config) checkWhole() []error {
 	if a.v.(float64) <= s.v.(float64) {
 		return nil
 	}
-	at, key, msg := a.origin, "budget.per_action_max_usd", fmt.Sprintf("per_action_max_usd (%v) must not exceed session_max_usd (%v)", a.v, s.v)
-	if s.origin.Layer > a.origin.Layer { // name the one that was set last
-		at, key = s.origin, "budget.session_max_usd"
+	if s.origin.Layer > a.origin.Layer {
+		// Whoever lowers what a session may spend need not know of the other: one action cannot
+		// spend more than all of them.
+		c.values["budget.per_action_max_usd"] = s
+		return nil
 	}
-	return []error{&Error{Origin: at, Key: key, Msg: msg}}
+	return []error{&Error{Origin: a.origin, Key: "budget.per_action_max_usd", Msg: fmt.Sprintf("per_action_max_usd (%v) must not exceed session_max_usd (%v)", a.v, s.v)}}
 }

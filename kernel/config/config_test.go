@@ -157,7 +157,7 @@ func TestErrors(t *testing.T) {
 		"infinite":          {"[budget]\nsession_max_usd = inf\n", []string{"must be a finite positive number"}},
 		"zero":              {"[budget]\nper_action_max_usd = 0\n", []string{"must be a finite positive number"}},
 		"much":              {"[budget]\nsession_max_usd = 20000\n", []string{"20000 exceeds maximum allowed value (10000)"}},
-		"action > session":  {"[budget]\nsession_max_usd = 5\n", []string{"config.toml:2:1: budget.session_max_usd: per_action_max_usd (10) must not exceed session_max_usd (5)"}},
+		"action > session":  {"[budget]\nsession_max_usd = 5\nper_action_max_usd = 6\n", []string{"config.toml:3:1: budget.per_action_max_usd: per_action_max_usd (6) must not exceed session_max_usd (5)"}},
 		"percent":           {"[budget]\nwarn_at_percent = 101\n", []string{"101 is out of range; must be between 0 and 100"}},
 		"negative":          {"[http]\ntimeout_secs = -1\n", []string{"out of range"}},
 		"storage":           {"storage = \"/var/x\"\n", []string{"names no engine"}},
@@ -179,6 +179,21 @@ func TestErrors(t *testing.T) {
 }
 
 // TestErrorsInEveryLayer: a project's file is held to the same rules, and so are variables and flags.
+// TestSessionBoundsAction: who lowers what a session may spend need not know of the other limit.
+func TestSessionBoundsAction(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte("[budget]\nsession_max_usd = 5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Options{SystemFile: path, LookupEnv: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Budget.PerActionMaxUSD != 5 || c.Origin("budget.per_action_max_usd").Line != 2 {
+		t.Errorf("an action may cost %v (%v)", c.Budget.PerActionMaxUSD, c.Origin("budget.per_action_max_usd"))
+	}
+}
+
 func TestErrorsInEveryLayer(t *testing.T) {
 	world{workspace: "typo = 1"}.fail(t, "ws/.astrid/config.toml:1:1: typo: unknown key")
 	world{system: "typo = 1"}.fail(t, "sys/config.toml:1:1: typo: unknown key")

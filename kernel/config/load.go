@@ -185,8 +185,17 @@ func (c *Config) loadFlags(o Options) error {
 	return errors.Join(errs...)
 }
 
-// set takes a value from text. Lists are separated by commas; tables cannot be set this way.
+// set takes a value from text.
 func (c *Config) set(k *key, s string, at Origin) error {
+	v, err := k.read(s, at)
+	if err == nil {
+		c.values[k.path] = value{v: v, origin: at}
+	}
+	return err
+}
+
+// read turns text into a value. Lists are separated by commas; tables cannot be given this way.
+func (k *key) read(s string, at Origin) (any, error) {
 	var v any
 	var err error
 	switch k.kind {
@@ -204,13 +213,38 @@ func (c *Config) set(k *key, s string, at Origin) error {
 		err = errors.ErrUnsupported
 	}
 	if err != nil {
-		return &Error{Origin: at, Key: k.path, Msg: fmt.Sprintf("must be %v, not %.40q", k.kind, s), Err: err}
+		return nil, &Error{Origin: at, Key: k.path, Msg: fmt.Sprintf("must be %v, not %.40q", k.kind, s), Err: err}
 	}
 	if k.check != nil {
 		if msg := k.check(v); msg != "" {
-			return &Error{Origin: at, Key: k.path, Msg: msg}
+			return nil, &Error{Origin: at, Key: k.path, Msg: msg}
 		}
 	}
-	c.values[k.path] = value{v: v, origin: at}
-	return nil
+	return v, nil
+}
+
+// Literal checks a value for a key, in the form in which an environment variable would have it,
+// and returns it as TOML on one line. at says in errors where it was given.
+func Literal(key, value string, at Origin) (string, error) {
+	k := byPath[key]
+	if k == nil {
+		return "", &Error{Origin: at, Key: key, Msg: unknown(key)}
+	}
+	v, err := k.read(value, at)
+	if err != nil {
+		return "", err
+	}
+	switch v := v.(type) {
+	case string:
+		return quote(v), nil
+	case float64:
+		return float(v), nil
+	case []Item:
+		quoted := make([]string, len(v))
+		for i, it := range v {
+			quoted[i] = quote(it.Value)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]", nil
+	}
+	return fmt.Sprint(v), nil
 }

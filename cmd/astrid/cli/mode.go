@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -168,7 +169,7 @@ func setMode(ctx context.Context, sys System, mode approval.Mode, inWorkspace, a
 		}
 		path = h.ConfigFile()
 	}
-	if err := writeMode(path, mode.String(), perm); err != nil {
+	if err := writeSetting(path, modeKey, strconv.Quote(mode.String()), perm); err != nil {
 		return err
 	}
 	info, live, err := currentMode(ctx, sys, abi.MethodReloadPolicy)
@@ -182,30 +183,4 @@ func setMode(ctx context.Context, sys System, mode approval.Mode, inWorkspace, a
 		sys.notef("in mode %s the agent is asked nothing about files, programs and the network; only the policy's hard blocks stop it", mode)
 	}
 	return printMode(sys, info, live, asJSON)
-}
-
-// writeMode sets the mode in a file and leaves the rest of it as it is.
-func writeMode(path, mode string, perm fs.FileMode) error {
-	fi, err := os.Lstat(path)
-	var old []byte
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	case !fi.Mode().IsRegular():
-		return fail(ExitError, "%s is not a regular file", path)
-	default:
-		perm = fi.Mode().Perm()
-		if old, err = os.ReadFile(path); err != nil {
-			return err
-		}
-	}
-	text, err := setTOML(string(old), "workspace", "mode", mode)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if text == string(old) {
-		return nil
-	}
-	return home.WriteFileAtomic(path, []byte(text), perm)
 }

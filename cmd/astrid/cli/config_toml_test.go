@@ -25,21 +25,43 @@ func TestSetTOML(t *testing.T) {
 		{"a header within a string", "a = '''\n[workspace]\nmode = \"safe\"\n'''\n", "a = '''\n[workspace]\nmode = \"safe\"\n'''\n\n[workspace]\nmode = \"guided\"\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := setTOML(c.in, "workspace", "mode", "guided")
+			got, err := setTOML(c.in, "workspace", "mode", `"guided"`)
 			if err != nil || got != c.want {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
 	}
 	for _, byHand := range []string{"workspace = { mode = \"safe\" }\n", "[workspace]\nmode = \"\"\"safe\"\"\"\n", "[workspace]\n\"mode\" = \"safe\"\n"} {
-		if got, err := setTOML(byHand, "workspace", "mode", "guided"); !errors.Is(err, errByHand) {
+		if got, err := setTOML(byHand, "workspace", "mode", `"guided"`); !errors.Is(err, errByHand) {
 			t.Errorf("%q became %q, %v", byHand, got, err)
 		}
 	}
 	for _, broken := range []string{"[workspace", "workspace = 1\n"} {
-		if got, err := setTOML(broken, "workspace", "mode", "guided"); err == nil {
+		if got, err := setTOML(broken, "workspace", "mode", `"guided"`); err == nil {
 			t.Errorf("%q became %q", broken, got)
 		}
+	}
+}
+
+func TestSetTOMLValues(t *testing.T) {
+	for _, c := range []struct{ name, in, section, key, value, want string }{
+		{"a number", "[budget]\nsession_max_usd = 1.0 # x\n", "budget", "session_max_usd", "2.5", "[budget]\nsession_max_usd = 2.5 # x\n"},
+		{"a boolean", "", "security.policy", "require_approval_for_delete", "false", "[security.policy]\nrequire_approval_for_delete = false\n"},
+		{"a list", "[security.policy]\ndenied_hosts = [\"a\"]\n", "security.policy", "denied_hosts", `["a", "b"]`, "[security.policy]\ndenied_hosts = [\"a\", \"b\"]\n"},
+		{"before all tables", "# mine\n[workspace]\n", "", "storage", `"mem:"`, "storage = \"mem:\"\n# mine\n[workspace]\n"},
+		{"again", "storage = \"x\" # y\n[workspace]\nstorage = 1\n", "", "storage", `"mem:"`, "storage = \"mem:\" # y\n[workspace]\nstorage = 1\n"},
+		{"a deep dotted key", "security . policy.max_argument_size = 5\n", "security.policy", "max_argument_size", "6", "security . policy.max_argument_size = 6\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := setTOML(c.in, c.section, c.key, c.value)
+			if err != nil || got != c.want {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+	multi := "[security.policy]\ndenied_hosts = [\n  \"a\", # why\n]\n"
+	if got, err := setTOML(multi, "security.policy", "denied_hosts", `["b"]`); !errors.Is(err, errByHand) {
+		t.Errorf("a list with comments became %q, %v", got, err)
 	}
 }
 
@@ -52,7 +74,7 @@ func FuzzSetTOML(f *testing.F) {
 		if strings.Count(text, ".") > 16 || strings.Count(text, "[") > 16 {
 			return // the parser's time grows with the cube of the depth
 		}
-		out, err := setTOML(text, "workspace", "mode", "guided")
+		out, err := setTOML(text, "workspace", "mode", `"guided"`)
 		if err != nil {
 			return
 		}
