@@ -107,6 +107,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if err := k.loadAll(ctx); err != nil {
 		return err
 	}
+	if o.Config.Capsules.Watch {
+		k.tasks.Go(func() { k.watchInstalled(k.ctx) })
+	}
 	k.bootTook = k.now().Sub(k.started)
 	close(k.ready)
 	if err := o.Home.MarkReady(); err != nil {

@@ -40,6 +40,7 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 	for _, name := range restored {
 		slog.Warn("An interrupted installation was undone", "capsule", name)
 	}
+	seen := k.installed() // what changes from here on is seen as a change
 	found := capsule.Discover(p.CapsulesDir())
 	for _, m := range found.Manifests {
 		for _, w := range m.Warnings {
@@ -69,7 +70,7 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 		slog.Warn("Capsule not loaded", "capsule", r.name, "dir", r.dir, "reason", r.reason)
 	}
 	k.mu.Lock()
-	k.refused = refused
+	k.refused, k.seen = refused, seen
 	k.mu.Unlock()
 	ready, err := ipc.RawJSON(map[string]string{"status": "ready"})
 	if err != nil {

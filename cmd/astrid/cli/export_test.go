@@ -1,0 +1,4 @@
+package cli
+
+// Run is run for tests outside of the package.
+var Run = run
