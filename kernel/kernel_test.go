@@ -57,11 +57,11 @@ func shortDir(t *testing.T) string {
 
 // peer is a client's end of the socket, frame by frame.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 }
 
-func dial(t *testing.T, h home.Home) *peer {
+func dial(t testing.TB, h home.Home) *peer {
 	t.Helper()
 	path, err := h.SocketPath()
 	if err != nil {
@@ -75,7 +75,7 @@ func dial(t *testing.T, h home.Home) *peer {
 	return &peer{t, conn}
 }
 
-func connect(t *testing.T, k *Kernel) *peer {
+func connect(t testing.TB, k *Kernel) *peer {
 	t.Helper()
 	p := dial(t, k.opts.Home)
 	token, err := home.ReadToken(k.opts.Home.TokenFile())

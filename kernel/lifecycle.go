@@ -75,6 +75,9 @@ func (k *Kernel) callLifecycle(ctx context.Context, id string, in *capsule.Invoc
 	k.mu.Lock()
 	e := k.engines[id]
 	k.mu.Unlock()
+	if !e.Exports(in.Export) {
+		return nil // it has nothing to do, so it need not be started for it either
+	}
 	inst, err := e.Instantiate(ctx)
 	if err != nil {
 		return err
@@ -83,9 +86,6 @@ func (k *Kernel) callLifecycle(ctx context.Context, id string, in *capsule.Invoc
 	_, err = inst.Call(ctx, in)
 	if cerr := inst.Close(ctx); cerr != nil {
 		slog.Warn("The instance of a hook did not end in order", "capsule", id, "error", cerr)
-	}
-	if errors.Is(err, capsule.ErrNoExport) {
-		return nil // it has nothing to do
 	}
 	return err
 }

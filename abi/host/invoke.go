@@ -32,7 +32,7 @@ func (h *Host) invoke(ctx context.Context, f *frame, fn abi.Function, args [][]b
 		defer f.inst.Blocked()()
 	}
 	var err error
-	if r.waits() && ctx.Err() != nil {
+	if r.works() && ctx.Err() != nil {
 		// Guests yield rarely while they call us: one that is over must not have effects until then.
 		err = context.Cause(ctx)
 	} else if r.plan != nil {

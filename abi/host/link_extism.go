@@ -233,6 +233,9 @@ func (h *Host) extismInvoke(x *extism, fn abi.Function, handles []uint64) uint64
 		panic(trapf(abi.CodeInvalid, "%s: prefix is not valid UTF-8", fn))
 	}
 	out, e := h.invoke(x.ctx, x.f, fn, args)
+	if h.table[fn].works() && x.ctx.Err() != nil {
+		h.yield(x.ctx)
+	}
 	switch extismReturns[fn] {
 	case returnsNothing:
 		if e != nil {

@@ -126,5 +126,8 @@ func logAt(level slog.Level) func(x *extism, s []uint64) {
 		line := string(text[:min(len(text), abi.MaxLogMessage)])
 		x.f.inst.host.svc.Log.CapsuleLog(x.f.call.Principal, x.f.inst.capsule.ID, level, strings.ToValidUTF8(line, "\uFFFD"))
 		x.mem.free(s[0])
+		if x.ctx.Err() != nil {
+			x.f.inst.host.yield(x.ctx)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func (h *Host) LinkNative(ctx context.Context, r wazero.Runtime, yield func(cont
 			types[i] = api.ValueTypeI32
 		}
 		b.NewFunctionBuilder().
-			WithGoModuleFunction(h.nativeFunc(fn), types, []api.ValueType{api.ValueTypeI64}).
+			WithGoModuleFunction(h.nativeFunc(fn, yield), types, []api.ValueType{api.ValueTypeI64}).
 			Export(fn.String())
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
@@ -41,8 +41,8 @@ func (h *Host) LinkNative(ctx context.Context, r wazero.Runtime, yield func(cont
 }
 
 // nativeFunc adapts one row to the native convention.
-func (h *Host) nativeFunc(fn abi.Function) api.GoModuleFunc {
-	params := h.table[fn].params
+func (h *Host) nativeFunc(fn abi.Function, yield func(context.Context)) api.GoModuleFunc {
+	params, works := h.table[fn].params, h.table[fn].works()
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		f := frameOf(ctx)
 		if f == nil { // no call is running: only a defect of the engine gets here
@@ -70,6 +70,11 @@ func (h *Host) nativeFunc(fn abi.Function) api.GoModuleFunc {
 		}
 		out, e := h.invoke(ctx, f, fn, args)
 		clear(args)
+		if works && ctx.Err() != nil {
+			// Fuel pays for instructions, not for what we do: a guest whose time is up could make a thousand
+			// slow calls before it yields by itself.
+			yield(ctx)
+		}
 		if e != nil {
 			stack[0] = f.inst.fail(e)
 			return

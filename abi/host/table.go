@@ -38,6 +38,7 @@ type row struct {
 	params []param
 	plan   func(ctx context.Context, f *frame, args [][]byte) (plan, error)
 	plain  func(ctx context.Context, f *frame, args [][]byte) ([]byte, error)
+	slow   bool // of plain rows: its work is the guest's, but takes long
 }
 
 var (
@@ -80,7 +81,7 @@ func (h *Host) rows() [abi.FunctionCount]row {
 		abi.GetCaller:     {class: plain, kind: kindSelf, plain: h.getCaller},
 		abi.HTTPRequestFn: {class: guarded, params: []param{pReq}, plan: h.planHTTP},
 		abi.TriggerHook:   {class: message, params: []param{{"request", abi.MaxHookRequest}}, plan: h.planHook},
-		abi.Log:           {class: plain, kind: kindSelf, params: []param{{"level", abi.MaxLogLevel}, {"message", abi.MaxLogMessage}}, plain: h.log},
+		abi.Log:           {class: plain, kind: kindSelf, params: []param{{"level", abi.MaxLogLevel}, {"message", abi.MaxLogMessage}}, plain: h.log, slow: true},
 		abi.SpawnHost:     {class: guarded, params: []param{pReq}, plan: h.planSpawn},
 
 		abi.NetBindUnix: {class: guarded, params: []param{pPath}, plan: h.planBind},
@@ -125,3 +126,6 @@ const (
 
 // waits tells whether calls of the row can take time that is not the guest's.
 func (r *row) waits() bool { return r.class != approval.Plain || r.kind != kindSelf }
+
+// works tells whether calls of the row can take long at all.
+func (r *row) works() bool { return r.slow || r.waits() }

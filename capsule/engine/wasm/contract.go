@@ -19,10 +19,11 @@ import (
 
 // contract is how a module wants to be run.
 type contract struct {
-	hasRun bool
-	extism bool     // which of the two calling conventions
-	init   []string // what is run once, before the first call
-	hsInit bool     // and then Haskell's start of its own runtime
+	hasRun  bool
+	entries map[string]bool // the entry points it has
+	extism  bool            // which of the two calling conventions
+	init    []string        // what is run once, before the first call
+	hsInit  bool            // and then Haskell's start of its own runtime
 }
 
 // entryPoints are the exports that the kernel calls.
@@ -52,7 +53,7 @@ func Check(ctx context.Context, binary []byte) error {
 
 // check holds the module to the contract.
 func (r *Runtime) check(m wazero.CompiledModule) (contract, error) {
-	var c contract
+	c := contract{entries: make(map[string]bool)}
 	native, err := r.checkImports(m, &c)
 	if err != nil {
 		return c, err
@@ -70,7 +71,7 @@ func (r *Runtime) check(m wazero.CompiledModule) (contract, error) {
 		if !ok {
 			continue
 		}
-		c.hasRun = c.hasRun || name == abi.ExportRun
+		c.hasRun, c.entries[name] = c.hasRun || name == abi.ExportRun, true
 		switch {
 		case c.extism && !isEntry(f, nil, nil) && !isEntry(f, nil, i32):
 			return c, fmt.Errorf("export %s must have type () -> i32 or () -> ()", name)

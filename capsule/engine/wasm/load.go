@@ -61,6 +61,9 @@ func cacheFault(err error) bool {
 // HasRun tells whether the capsule has a run loop.
 func (e *Engine) HasRun() bool { return e.hasRun }
 
+// Exports tells whether the module has that entry point.
+func (e *Engine) Exports(name string) bool { return e.entries[name] }
+
 // Usage returns what the capsule's guests have used so far.
 func (e *Engine) Usage() *Usage { return e.usage }
 
