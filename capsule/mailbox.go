@@ -18,7 +18,7 @@ type MailboxOptions struct {
 	Workers  int           // calls at once, each on an instance of its own; 1
 	OrderBy  string        // payload field that keeps calls in order when Workers > 1; ""
 	Wait     time.Duration // how long a sender waits for room; 5 s
-	Idle     time.Duration // how long an instance beyond the first stays unused; 1 min
+	Idle     time.Duration // how long an instance beyond the first stays unused; 30 s
 }
 
 // Mailbox is the bounded queue of one capsule and the instances that work it off.
@@ -73,7 +73,7 @@ func newMailbox(e Engine, o MailboxOptions) *Mailbox {
 		o.Wait = 5 * time.Second
 	}
 	if o.Idle <= 0 {
-		o.Idle = time.Minute
+		o.Idle = 30 * time.Second
 	}
 	m := &Mailbox{
 		opts:     o,

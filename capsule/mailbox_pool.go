@@ -91,11 +91,14 @@ func (p *pool) trim() {
 	old := append([]idleInstance(nil), p.free[:n]...)
 	p.free = append(p.free[:0], p.free[n:]...)
 	if len(p.free) > 1 && !p.closed {
-		p.timer = time.AfterFunc(p.idle, p.trim)
+		p.timer = time.AfterFunc(max(time.Until(p.free[0].since.Add(p.idle)), time.Millisecond), p.trim)
 	}
 	p.mu.Unlock()
 	for _, o := range old {
 		p.discard(o.inst)
+	}
+	if len(old) > 0 {
+		memory.soon()
 	}
 }
 

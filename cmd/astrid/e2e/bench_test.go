@@ -154,9 +154,9 @@ func BenchmarkReportPrompts(b *testing.B) {
 	slices.Sort(took)
 	report("prompts_100", ms(total), "ms", ms(single*n))
 	report("prompts_100_p99", ms(took[n*99/100-1]), "ms", ms(total))
-	// What was needed at the peak is given back: idle instances go after a minute.
+	// What was needed at the peak is given back: idle instances go after half a minute.
 	after := rss(b, pid(b, x.home))
-	for deadline := time.Now().Add(100 * time.Second); after > before*1.1 && time.Now().Before(deadline); after = rss(b, pid(b, x.home)) {
+	for deadline := time.Now().Add(60 * time.Second); after > before*1.1 && time.Now().Before(deadline); after = rss(b, pid(b, x.home)) {
 		time.Sleep(time.Second)
 	}
 	report("prompts_100_rss", after, "MiB", before)

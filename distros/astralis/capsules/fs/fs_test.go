@@ -226,7 +226,7 @@ func TestDescription(t *testing.T) {
 			t.Errorf("%s: %+v %v", d.Name, schema, err)
 		}
 	}
-	if n := len(h.Tools().Tools); n != 8 {
+	if n := len(h.Tools().Tools); n != 9 {
 		t.Errorf("%d tools", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -22,10 +23,12 @@ const (
 type grepArgs struct {
 	Pattern string  `json:"pattern" desc:"Literal text to look for"`
 	DirPath *string `json:"dir_path" desc:"Directory or file to search; default the whole workspace"`
+	Include *string `json:"include" desc:"Only files whose name fits this pattern, for example *.go"`
 }
 
 type search struct {
 	pattern []byte
+	include string // of names; empty is all
 	matches []string
 	files   int
 	cut     string // which limit was reached
@@ -44,6 +47,12 @@ func grepSearch(_ *sdk.Context, a grepArgs) (string, error) {
 		return "", err
 	}
 	s := &search{pattern: []byte(a.Pattern)}
+	if a.Include != nil && *a.Include != "" {
+		s.include = *a.Include
+		if _, err := path.Match(s.include, ""); err != nil {
+			return "", fmt.Errorf("include %q: %w", s.include, err)
+		}
+	}
 	if st.IsDir() {
 		s.dir(dir, 0)
 	} else {
@@ -61,12 +70,12 @@ func grepSearch(_ *sdk.Context, a grepArgs) (string, error) {
 
 // dir searches below a directory. What cannot be read is passed over: a search is not the
 // place to learn about permissions.
-func (s *search) dir(path string, depth int) {
+func (s *search) dir(at string, depth int) {
 	if depth > maxDepth {
 		s.cut = fmt.Sprintf("directories deeper than %d", maxDepth)
 		return
 	}
-	entries, err := astridfs.ReadDir(path)
+	entries, err := astridfs.ReadDir(at)
 	if err != nil {
 		return
 	}
@@ -75,12 +84,14 @@ func (s *search) dir(path string, depth int) {
 			return
 		}
 		p := e.Name()
-		if path != "." {
-			p = strings.TrimSuffix(path, "/") + "/" + e.Name()
+		if at != "." {
+			p = strings.TrimSuffix(at, "/") + "/" + e.Name()
 		}
 		switch {
 		case !e.IsDir():
-			s.file(p)
+			if ok, _ := path.Match(s.include, e.Name()); ok || s.include == "" {
+				s.file(p)
+			}
 		case e.Name() != ".git":
 			s.dir(p, depth+1)
 		}
@@ -99,9 +110,9 @@ func (s *search) full() bool {
 	return true
 }
 
-func (s *search) file(path string) {
+func (s *search) file(name string) {
 	s.files++
-	b, err := astridfs.ReadFile(path)
+	b, err := astridfs.ReadFile(name)
 	if err != nil || !bytes.Contains(b, s.pattern) || !utf8.Valid(b) {
 		return
 	}
@@ -117,6 +128,6 @@ func (s *search) file(path string) {
 		if len(text) > maxLine {
 			text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 		}
-		s.matches = append(s.matches, fmt.Sprintf("%s:%d:%s", path, i+1, text))
+		s.matches = append(s.matches, fmt.Sprintf("%s:%d:%s", name, i+1, text))
 	}
 }

@@ -19,9 +19,10 @@ var (
 	_ = sdk.Describe("Files of the workspace. Paths are relative to its root; home:// names the user's Astrid home (read only).")
 	_ = sdk.Tool("read_file", "Read a text file, or lines of it.", readFile)
 	_ = sdk.Tool("write_file", "Create a file or replace its whole content. Missing directories are created.", writeFile, sdk.Mutable())
-	_ = sdk.Tool("replace_in_file", "Replace a text that occurs exactly once in a file.", replaceInFile, sdk.Mutable())
+	_ = sdk.Tool("replace_in_file", "Replace a text that occurs exactly once in a file, or all occurrences.", replaceInFile, sdk.Mutable())
 	_ = sdk.Tool("list_directory", "List the names in a directory; directories end with a slash.", listDirectory)
 	_ = sdk.Tool("grep_search", "Search files for a literal text, directories recursively. Answers path:line:content.", grepSearch)
+	_ = sdk.Tool("glob_files", "Find files by a pattern of their paths.", globFiles)
 	_ = sdk.Tool("create_directory", "Create a directory and its parents.", createDirectory, sdk.Mutable())
 	_ = sdk.Tool("delete_file", "Delete a file.", deleteFile, sdk.Mutable())
 	_ = sdk.Tool("move_file", "Move or rename a file.", moveFile, sdk.Mutable())
@@ -88,32 +89,8 @@ func writeFile(_ *sdk.Context, a writeArgs) (string, error) {
 	return "Successfully wrote to " + a.FilePath, nil
 }
 
-type replaceArgs struct {
-	FilePath  string `json:"file_path" desc:"Path of the file"`
-	OldString string `json:"old_string" desc:"Text to replace; must occur exactly once"`
-	NewString string `json:"new_string" desc:"Text to put in its place"`
-}
-
-func replaceInFile(_ *sdk.Context, a replaceArgs) (string, error) {
-	if a.OldString == "" {
-		return "", errors.New("old_string must not be empty")
-	}
-	b, err := astridfs.ReadFile(a.FilePath)
-	if err != nil {
-		return "", err
-	}
-	switch n := strings.Count(string(b), a.OldString); n {
-	case 0:
-		return "", fmt.Errorf("Exact string not found in %s", a.FilePath)
-	case 1:
-	default:
-		return "", fmt.Errorf("Found %d occurrences of string in %s. Please be more specific.", n, a.FilePath)
-	}
-	if err := astridfs.WriteFile(a.FilePath, []byte(strings.Replace(string(b), a.OldString, a.NewString, 1))); err != nil {
-		return "", err
-	}
-	return "Successfully replaced text in " + a.FilePath, nil
-}
+// maxEntries bounds a listing.
+const maxEntries = 1000
 
 type dirArgs struct {
 	DirPath string `json:"dir_path" desc:"Path of the directory"`
@@ -124,8 +101,12 @@ func listDirectory(_ *sdk.Context, a dirArgs) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(entries))
-	for _, e := range entries {
+	names := make([]string, 0, min(len(entries), maxEntries+1))
+	for i, e := range entries {
+		if i == maxEntries {
+			names = append(names, fmt.Sprintf("[%d more: use glob_files with a pattern]", len(entries)-i))
+			break
+		}
 		name := e.Name()
 		if e.IsDir() {
 			name += "/"
