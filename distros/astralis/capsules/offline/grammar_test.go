@@ -47,7 +47,7 @@ func TestGrammar(t *testing.T) {
 		"create a.txt with x":                   `write_file{"content":"x\n","file_path":"a.txt"}`,
 		"run go test ./...":                     `run_shell_command{"command":"go test ./..."}`,
 		"execute `ls -l`":                       `run_shell_command{"command":"ls -l"}`,
-		"run a; b && c":                         `run_shell_command{"command":"a; b && c"}`,
+		"run a; b | c":                          `run_shell_command{"command":"a; b | c"}`,
 		"list; run a; b, then read c":           list(".") + ` run_shell_command{"command":"a; b"} ` + read("c"),
 		"run `if a; then b; fi`":                `run_shell_command{"command":"if a; then b; fi"}`,
 		"remember that I like tea":              `remember{"content":"I like tea"}`,
