@@ -115,7 +115,7 @@ func pathArg(s string) uintptr {
 
 // findSecret looks for the secret in every file below dir, for a while.
 func findSecret(t *target, dir string) (string, error) {
-	deadline := time.Now().Add(2 * time.Second)
+	deadline := time.Now().Add(time.Second)
 	found := ""
 	filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || time.Now().After(deadline) {

@@ -43,7 +43,7 @@ type keeper struct {
 
 type keptChild struct {
 	cmd   *exec.Cmd
-	inner int  // process 1 of the child's namespace; 0 while it is not known
+	inner int  // pidfd of process 1 of the child's namespace; -1 while it is not known
 	kill  bool // it is to end
 }
 
@@ -137,15 +137,15 @@ func (l Limits) set() error {
 	// Root is exempt from RLIMIT_NPROC. Since Linux 6.14 each process namespace has a pid_max of its own; before, this
 	// would be the one of the machine.
 	if kernelAtLeast(6, 14) {
-		if err := os.WriteFile("/proc/sys/kernel/pid_max", fmt.Appendf(nil, "%d", max(l.Processes, minPidMax)), 0); err != nil {
+		if err := os.WriteFile("/proc/sys/kernel/pid_max", fmt.Appendf(nil, "%d", l.Processes+reservedPids), 0); err != nil {
 			return fmt.Errorf("limit the number of processes: %w", err)
 		}
 	}
 	return nil
 }
 
-// minPidMax is the least that the kernel takes for pid_max.
-const minPidMax = 301
+// reservedPids are not given out again once the numbers have gone round (RESERVED_PIDS in the kernel's kernel/pid.c).
+const reservedPids = 300
 
 func kernelAtLeast(major, minor int) bool {
 	var a, b int
@@ -183,8 +183,8 @@ func (k *keeper) handle(m message, files []*os.File) {
 
 // end kills a child, when it is known how. Process 1 of its namespace takes all others with it.
 func (c *keptChild) end() {
-	if c.inner != 0 {
-		unix.Kill(c.inner, unix.SIGKILL)
+	if c.inner >= 0 {
+		unix.PidfdSendSignal(c.inner, unix.SIGKILL, nil, 0)
 	}
 }
 
@@ -201,7 +201,7 @@ func (k *keeper) spawn(id uint64, files []*os.File) error {
 		return err
 	}
 	defer statusEnd.Close()
-	c := &keptChild{cmd: &exec.Cmd{
+	c := &keptChild{inner: -1, cmd: &exec.Cmd{
 		Path: r.Argv[0], Args: r.Argv, Env: r.Env, Dir: "/", Stdin: files[1], Stdout: files[2], Stderr: files[3],
 		ExtraFiles:  append([]*os.File{statusEnd}, files[4:]...), // statusFD, seccompFD
 		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},
@@ -226,8 +226,11 @@ func (k *keeper) watch(id uint64, c *keptChild, status *os.File) {
 		PID int `json:"child-pid"`
 	}
 	if json.Unmarshal([]byte(strings.TrimSpace(line)), &child) == nil && child.PID > 1 {
+		fd, err := unix.PidfdOpen(child.PID, 0)
 		k.mu.Lock()
-		c.inner = child.PID
+		if err == nil {
+			c.inner = fd
+		}
 		if c.kill {
 			c.end()
 		}
@@ -236,10 +239,17 @@ func (k *keeper) watch(id uint64, c *keptChild, status *os.File) {
 	_, _ = io.Copy(io.Discard, lines)
 	status.Close()
 	err := c.cmd.Wait()
+	// Bubblewrap leaves as soon as it knows the status. What the program left behind is process 1's then, which is ours.
 	k.mu.Lock()
 	killed := c.kill
+	c.end()
 	delete(k.children, id)
 	k.mu.Unlock()
+	if c.inner >= 0 {
+		for unix.Waitid(unix.P_PIDFD, c.inner, nil, unix.WEXITED, nil) == unix.EINTR {
+		}
+		unix.Close(c.inner)
+	}
 	answer := message{Op: opExited, ID: id, Code: c.cmd.ProcessState.ExitCode()}
 	var exit *exec.ExitError
 	switch {

@@ -39,7 +39,8 @@ type Options struct {
 	Limits  Limits
 }
 
-// Limits bound each process of a box, but for Processes, which bounds them together. Zero fields have the stated defaults.
+// Limits bound each process of a box, but for Processes, which bounds them together. Zero fields have the stated defaults. The
+// keeper lives under them, too, so that the least are MinMemory, 64 processes and 256 open files.
 type Limits struct {
 	Memory    uint64        // bytes of private memory; 4 GiB
 	FileSize  uint64        // bytes of one written file; 4 GiB
@@ -49,17 +50,21 @@ type Limits struct {
 	Tmp       uint64        // bytes of /tmp and of the empty home, each; 1 GiB
 }
 
+// MinMemory is the least limit of memory, in bytes: the Go runtime takes that much in one piece.
+const MinMemory = 256 << 20
+
 func (l Limits) withDefaults() Limits {
-	set := func(v *uint64, def uint64) {
+	set := func(v *uint64, def, least uint64) {
 		if *v == 0 {
 			*v = def
 		}
+		*v = max(*v, least)
 	}
-	set(&l.Memory, 4<<30)
-	set(&l.FileSize, 4<<30)
-	set(&l.Processes, 1024)
-	set(&l.OpenFiles, 16384)
-	set(&l.Tmp, 1<<30)
+	set(&l.Memory, 4<<30, MinMemory)
+	set(&l.FileSize, 4<<30, 1)
+	set(&l.Processes, 1024, 64)
+	set(&l.OpenFiles, 16384, 256)
+	set(&l.Tmp, 1<<30, 4096)
 	if l.CPU <= 0 {
 		l.CPU = time.Hour
 	}
