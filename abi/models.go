@@ -2,21 +2,27 @@ package abi
 
 import "strings"
 
-// ProvidersRequest is the payload of the hook [TopicDescribeModels]. Every provider answers
-// it with a [ProvidersDescription].
-type ProvidersRequest struct {
-	// Refresh has providers ask their vendors for the list of models. Without it they answer
-	// at once, with the list they have kept or with the one they were configured with.
-	Refresh bool `json:"refresh,omitempty"`
-}
-
-// ProvidersDescription is a provider's answer: the model it uses by default first, then
-// the others it knows, at most [MaxModels].
+// ProvidersDescription is a provider's answer to the hook [TopicDescribeModels]: the model it
+// uses by default first, then the others it knows, at most [MaxModels]. It answers at once,
+// with the list it has kept or the one it was configured with; see [TopicRefreshModels].
 type ProvidersDescription struct {
 	Providers []ProviderDescription `json:"providers"`
-	// Error says why a list that was asked for anew could not be had; Providers is then what
-	// was known before.
-	Error string `json:"error,omitempty"`
+}
+
+// RefreshModels on [TopicRefreshModels] has providers ask their vendors for the list of
+// models. Each that does so publishes a [ModelsRefreshed] on [TopicModelsRefreshed] when it
+// has the list, within about [HTTPTimeout]; then the registry lists what there is.
+type RefreshModels struct {
+	CorrelationID string `json:"correlation_id,omitempty"` // repeated in the answers
+	Provider      string `json:"provider,omitempty"`       // id of the only one to ask; empty asks all
+}
+
+// ModelsRefreshed says how asking one vendor went.
+type ModelsRefreshed struct {
+	CorrelationID string `json:"correlation_id,omitempty"`
+	Provider      string `json:"provider"`
+	Models        int    `json:"models"`          // of the new list
+	Error         string `json:"error,omitempty"` // why there is none; the old list stays
 }
 
 // MaxModels bounds the list of one provider.
@@ -40,6 +46,8 @@ type ProviderDescription struct {
 	// Listed is when the vendor said that it offers the model, RFC 3339; empty if the entry
 	// comes from the configuration.
 	Listed string `json:"listed,omitempty"`
+	// Problem says why the entry cannot be used as it is, such as a key that is missing.
+	Problem string `json:"problem,omitempty"`
 }
 
 // ModelPrice is in US dollars for a million tokens of a prompt of ordinary length.

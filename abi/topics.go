@@ -59,6 +59,8 @@ const (
 	TopicToolCancel           = "tool.v1.request.cancel"
 	TopicToolExecutePrefix    = "tool.v1.execute."
 	TopicToolResult           = "tool.v1.execute.result"
+	TopicRefreshModels        = "registry.v1.refresh_models"
+	TopicModelsRefreshed      = "registry.v1.response.refresh_models"
 	TopicModelChanged         = "registry.v1.active_model_changed"
 )
 

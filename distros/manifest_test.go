@@ -20,6 +20,7 @@ var fromKernel = []string{abi.TopicCapsulesLoaded, abi.TopicWatchdogTick}
 var fromClients = []string{
 	abi.TopicUserPrompt, abi.TopicCommandExecute, abi.TopicSessionPrefix + "*",
 	"registry.v1.get_providers", "registry.v1.get_active_model", "registry.v1.set_active_model", "registry.v1.selection.callback",
+	abi.TopicRefreshModels,
 }
 
 // fromOutside are published by no capsule of the distribution: they are part of the

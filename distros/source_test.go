@@ -33,7 +33,7 @@ var computed = map[string]string{
 }
 
 // readers are functions that read the setting their first argument names.
-var readers = []string{"env.Get", "env.Lookup", "setting", "number"}
+var readers = []string{"env.Get", "env.Lookup", "env.Or", "setting", "number"}
 
 // reader collects a [source].
 type reader struct {

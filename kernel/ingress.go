@@ -15,7 +15,7 @@ import (
 
 // What clients may put on the bus. Everything else they say is for the kernel itself.
 var (
-	ingressTopics   = []string{abi.TopicUserPrompt, abi.TopicCommandExecute, "registry.v1.get_providers", "registry.v1.get_active_model", "registry.v1.set_active_model"}
+	ingressTopics   = []string{abi.TopicUserPrompt, abi.TopicCommandExecute, "registry.v1.get_providers", "registry.v1.get_active_model", "registry.v1.set_active_model", abi.TopicRefreshModels}
 	ingressPrefixes = []string{"registry.v1.selection.", "session.v1.request."}
 )
 

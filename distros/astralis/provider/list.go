@@ -11,6 +11,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	"github.com/unicity-astrid/astrid-go/sdk/http"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 	"github.com/unicity-astrid/astrid-go/sdk/kv"
 	sdktime "github.com/unicity-astrid/astrid-go/sdk/time"
 )
@@ -26,35 +27,28 @@ type kept struct {
 }
 
 // describe answers with the models that can be chosen.
-func (p *Provider) describe(ctx *sdk.Context, raw []byte) (sdk.Verdict, error) {
-	var q abi.ProvidersRequest
-	if len(raw) > 0 {
-		// Whoever asks in another form wants the list all the same.
-		_ = json.Unmarshal(raw, &q)
-	}
-	var d abi.ProvidersDescription
-	if q.Refresh {
-		if err := p.refresh(); err != nil {
-			d.Error = redact(failureOf(err).Text, Key())
-			ctx.Warn("The list of models could not be fetched", "error", d.Error)
-		}
-	}
+func (p *Provider) describe(*sdk.Context, []byte) (sdk.Verdict, error) {
 	table, err := p.table()
 	if err != nil {
-		d.Error = err.Error()
 		table = &Table{}
 	}
 	list := p.list()
+	standard := strings.TrimSpace(env.Get("model"))
+	m, merr := p.model("")
+	if merr != nil {
+		m = Model{ID: standard}
+	}
+	_, kerr := p.readKey()
+	d := abi.ProvidersDescription{Providers: []abi.ProviderDescription{p.entry(p.ID, m, list.has(m.ID))}}
+	for _, e := range []error{err, merr, kerr} {
+		if e != nil {
+			d.Providers[0].Problem = e.Error()
+			break
+		}
+	}
 	others := list.Models
 	if len(others) == 0 {
 		others = table.Models()
-	}
-	standard := env.Get("model")
-	if m, err := p.model(""); err == nil {
-		d.Providers = append(d.Providers, p.entry(p.ID, m, list.has(m.ID)))
-	} else {
-		d.Error = err.Error()
-		d.Providers = append(d.Providers, p.entry(p.ID, Model{ID: standard}, ""))
 	}
 	for _, o := range others {
 		if o.ID == standard {
@@ -65,12 +59,25 @@ func (p *Provider) describe(ctx *sdk.Context, raw []byte) (sdk.Verdict, error) {
 		}
 		m, err := p.sized(table.Find(o.ID).or(o), false)
 		if err != nil {
-			d.Error = err.Error()
-			break
+			break // it is the problem of the first entry, too
 		}
 		d.Providers = append(d.Providers, p.entry(p.ID+":"+o.ID, m, list.has(o.ID)))
 	}
 	return sdk.Reply(d), nil
+}
+
+// handleRefresh fetches the vendor's list and says how that went.
+func (p *Provider) handleRefresh(_ *sdk.Context, q abi.RefreshModels) error {
+	if q.Provider != "" && q.Provider != p.ID {
+		return nil
+	}
+	done := abi.ModelsRefreshed{CorrelationID: q.CorrelationID, Provider: p.ID}
+	if err := p.refresh(); err != nil {
+		done.Error = redact(failureOf(err).Text, Key())
+	} else {
+		done.Models = len(p.list().Models)
+	}
+	return ipc.Publish(abi.TopicModelsRefreshed, done)
 }
 
 func (p *Provider) entry(id string, m Model, listed string) abi.ProviderDescription {

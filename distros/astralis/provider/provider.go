@@ -35,6 +35,7 @@ type Provider struct {
 // Register registers the handlers of the manifest's interceptors.
 func (p *Provider) Register() sdk.Registration {
 	sdk.Interceptor("llm_describe", p.describe)
+	sdk.On("handle_refresh_models", p.handleRefresh)
 	return sdk.On("handle_llm_request", p.handle)
 }
 

@@ -77,13 +77,25 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func describe(g *providertest.Rig, refresh bool) abi.ProvidersDescription {
+// describe lists the models, if asked to after the vendor was asked; problem is what went wrong.
+func describe(g *providertest.Rig, refresh bool) (d abi.ProvidersDescription, problem string) {
 	g.T.Helper()
-	var d abi.ProvidersDescription
-	if err := g.Call("llm_describe", abi.ProvidersRequest{Refresh: refresh}).JSON(&d); err != nil {
+	if refresh {
+		g.Forget()
+		g.Call("handle_refresh_models", abi.RefreshModels{CorrelationID: "c", Provider: "test"})
+		var done abi.ModelsRefreshed
+		if err := json.Unmarshal(g.Published(abi.TopicModelsRefreshed)[0], &done); err != nil || done.Provider != "test" || done.CorrelationID != "c" || (done.Models > 0) != (done.Error == "") {
+			g.T.Errorf("%+v %v", done, err)
+		}
+		problem = done.Error
+	}
+	if err := g.Call("llm_describe", struct{}{}).JSON(&d); err != nil {
 		g.T.Fatal(err)
 	}
-	return d
+	if problem == "" {
+		problem = d.Providers[0].Problem
+	}
+	return d, problem
 }
 
 func brief(d abi.ProvidersDescription) string {
@@ -113,9 +125,9 @@ func TestModels(t *testing.T) {
 	}))
 	g.Config["model"], g.Config["models"], g.Config["api_key"] = "small", table, "sk-123456"
 	const fromTable = "test=/8000/1000/0.5/false test:big=big/9000/2000/20/false"
-	d := describe(g, false)
-	if got := brief(d); got != fromTable || d.Error != "" || asked != 0 {
-		t.Errorf("%s %s", got, d.Error)
+	d, problem := describe(g, false)
+	if got := brief(d); got != fromTable || problem != "" || asked != 0 {
+		t.Errorf("%s %s", got, problem)
 	}
 	if p := d.Providers[0]; p.Model != "small" || p.RequestTopic != "llm.v1.request.generate.test" || p.StreamTopic != "llm.v1.stream.test" || p.Price.AsOf != "2026-11-20" {
 		t.Errorf("%+v", p)
@@ -124,30 +136,34 @@ func TestModels(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	const live = "test=/8000/1000/0.5/false test:big=big/9000/2000/20/true test:new=new/77/66/50/true"
-	d = describe(g, true)
+	d, _ = describe(g, true)
 	if got := brief(d); got != live || d.Providers[1].Description != "Test: Big" {
 		t.Errorf("%s %+v", got, d.Providers)
 	}
 	// It is kept; a failure says so and keeps it, too, without the key in it.
 	status, list = 500, `{"error":{"message":"down for sk-123456"}}`
-	if d := describe(g, true); brief(d) != live || !strings.Contains(d.Error, "down for [key]") {
-		t.Errorf("%s %q", brief(d), d.Error)
+	if d, problem := describe(g, true); brief(d) != live || !strings.Contains(problem, "down for [key]") {
+		t.Errorf("%s %q", brief(d), problem)
 	}
 	status, list = 200, "<html>"
-	if d := describe(g, true); brief(d) != live || d.Error == "" {
-		t.Errorf("%s %q", brief(d), d.Error)
+	if d, problem := describe(g, true); brief(d) != live || problem == "" {
+		t.Errorf("%s %q", brief(d), problem)
 	}
 	if asked != 3 {
 		t.Errorf("asked %d times", asked)
 	}
-	if d := describe(g, false); brief(d) != live || d.Error != "" || asked != 3 {
-		t.Errorf("%s %q", brief(d), d.Error)
+	if d, problem := describe(g, false); brief(d) != live || problem != "" || asked != 3 {
+		t.Errorf("%s %q", brief(d), problem)
+	}
+	g.Call("handle_refresh_models", abi.RefreshModels{Provider: "another"})
+	if asked != 3 {
+		t.Error("it answered for another provider")
 	}
 	// Another server has other models, and without a key nobody is asked.
 	g.Config["base_url"] += "/other"
 	g.Config["api_key"] = ""
-	if d := describe(g, true); brief(d) != fromTable || !strings.Contains(d.Error, "no API key") || asked != 3 {
-		t.Errorf("%s %q", brief(d), d.Error)
+	if d, problem := describe(g, true); brief(d) != fromTable || !strings.Contains(problem, "no API key") || !strings.Contains(d.Providers[0].Problem, "no API key") || asked != 3 {
+		t.Errorf("%s %q", brief(d), problem)
 	}
 }
 
@@ -160,7 +176,7 @@ func TestModelsAreBounded(t *testing.T) {
 		_, _ = w.Write([]byte(`{"data":[` + strings.Join(items, ",") + `]}`))
 	}))
 	g.Config["api_key"] = "k"
-	d := describe(g, true)
+	d, _ := describe(g, true)
 	if len(d.Providers) != abi.MaxModels || strings.Contains(d.Providers[5].ID, "\x1b") {
 		t.Errorf("%d entries, %q", len(d.Providers), d.Providers[5].ID)
 	}
@@ -173,19 +189,20 @@ func TestSettingsOfSizes(t *testing.T) {
 	g := providertest.New(t, "test", http.NotFoundHandler())
 	g.Config["model"], g.Config["models"] = "small", table
 	g.Config["context_window"], g.Config["max_output_tokens"] = "5000", "1500"
-	if got := brief(describe(g, false)); got != "test=/5000/1000/0.5/false test:big=big/9000/1500/20/false" {
+	d, _ := describe(g, false)
+	if got := brief(d); got != "test=/5000/1000/0.5/false test:big=big/9000/1500/20/false" {
 		t.Error(got)
 	}
 	g.Config["max_output_tokens"] = "900"
-	if d := describe(g, false); d.Providers[0].MaxOutputTokens != 900 {
+	if d, _ := describe(g, false); d.Providers[0].MaxOutputTokens != 900 {
 		t.Errorf("%+v", d.Providers[0])
 	}
 	g.Config["model"] = ""
-	if d := describe(g, false); !strings.Contains(d.Error, "no model") || len(d.Providers) == 0 {
+	if d, problem := describe(g, false); !strings.Contains(problem, "no model") || len(d.Providers) == 0 {
 		t.Errorf("%+v", d)
 	}
 	g.Config["models"], g.Config["model"] = "what", "small"
-	if d := describe(g, false); !strings.Contains(d.Error, "line 1") || len(d.Providers) != 1 {
+	if d, problem := describe(g, false); !strings.Contains(problem, "line 1") || len(d.Providers) != 1 {
 		t.Errorf("%+v", d)
 	}
 }

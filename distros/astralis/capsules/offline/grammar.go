@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -29,11 +30,13 @@ type step struct {
 }
 
 func (s step) arguments() json.RawMessage {
-	b, err := json.Marshal(s.args)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a person reads it
+	if err := e.Encode(s.args); err != nil {
 		return json.RawMessage("{}") // strings and lists of strings always encode
 	}
-	return b
+	return bytes.TrimSpace(b.Bytes())
 }
 
 // memoryFile is where "remember" writes.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk"
-	"github.com/unicity-astrid/astrid-go/sdk/env"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 )
@@ -100,7 +99,7 @@ func (t *turn) compact() error {
 	t.enter(compacting, newID())
 	return ipc.Publish(abi.TopicCompact, abi.CompactRequest{
 		CorrelationID: t.awaits, SessionID: t.s.id, Messages: t.messages, MaxTokens: t.room(), TargetTokens: t.room() / 2,
-		RequestTopic: t.model.RequestTopic, StreamTopic: t.model.StreamTopic, Model: env.Get("model"),
+		RequestTopic: t.model.RequestTopic, StreamTopic: t.model.StreamTopic, Model: t.modelName(),
 	})
 }
 

@@ -73,7 +73,7 @@ func (t *turn) assemble() error {
 	t.enter(assembling, newID())
 	return ipc.Publish(abi.TopicAssemble, map[string]any{
 		"messages": t.messages, "system_prompt": identity, "request_id": t.awaits, "session_id": t.s.id,
-		"model": env.Get("model"), "provider": strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
+		"model": t.modelName(), "provider": strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
 	})
 }
 
@@ -190,6 +190,9 @@ func prefixed(ms []abi.ChatMessage, prefix, prompt string) []abi.ChatMessage {
 	return ms
 }
 
+// modelName is the model that the provider is asked for; empty is its own.
+func (t *turn) modelName() string { return env.Or("model", t.model.RequestModel()) }
+
 // generate asks the model.
 func (t *turn) generate() error {
 	t.said.Reset()
@@ -200,7 +203,7 @@ func (t *turn) generate() error {
 		defs = []abi.LlmToolDefinition{}
 	}
 	return ipc.PublishTagged(t.model.RequestTopic, abi.LlmRequest{
-		RequestID: t.awaits, Model: env.Get("model"), Messages: prefixed(t.messages, t.prefix, t.text), Tools: defs, System: t.system,
+		RequestID: t.awaits, Model: t.modelName(), Messages: prefixed(t.messages, t.prefix, t.text), Tools: defs, System: t.system,
 	})
 }
 

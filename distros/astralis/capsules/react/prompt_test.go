@@ -167,3 +167,20 @@ func TestClear(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 }
+
+// A model that the person chose is asked for by its name; a provider's default is not named,
+// so that its settings decide.
+func TestModelName(t *testing.T) {
+	for id, want := range map[string]string{"m": "", "m:special": "special", "m:a:b": "a:b"} {
+		t.Run(id, func(t *testing.T) {
+			d := drive(t)
+			d.model.ID = id
+			d.reach(assembling)
+			d.call("handle_prompt_response", promptResponse{RequestID: d.turn().awaits})
+			if r := last[abi.LlmRequest](d, d.model.RequestTopic); r.Model != want {
+				t.Errorf("asks for %q, want %q", r.Model, want)
+			}
+			d.cancel("")
+		})
+	}
+}
