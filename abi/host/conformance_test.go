@@ -35,7 +35,7 @@ type convention interface {
 }
 
 // conventions are those that every transcript is played in.
-var conventions = []convention{goGuest{}, watGuest{}}
+var conventions = []convention{goGuest{}, watGuest{}, pdkGuest{}}
 
 // transcriptCall is one line of a transcript.
 type transcriptCall struct {

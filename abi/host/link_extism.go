@@ -284,7 +284,11 @@ func identityFailure(fn abi.Function, e *abi.Error) []byte {
 	if e.Code == abi.CodeInternal || e.Code == abi.CodeInvalid && strings.Contains(e.Message, " request: ") {
 		return nil
 	}
-	out, err := encode(map[string]any{found: false, "error": "storage error: " + errorText(e)})
+	text := errorText(e)
+	if !strings.HasPrefix(text, "invalid UUID") { // that is found before the store is asked
+		text = "storage error: " + text
+	}
+	out, err := encode(map[string]any{found: false, "error": text})
 	if err != nil {
 		return nil
 	}
