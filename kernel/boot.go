@@ -73,7 +73,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	}
 	k.spaces.store, k.spaces.quota = k.store, storage.Quota{MaxKeys: o.Config.Limits.KVKeys, MaxBytes: o.Config.Limits.KVBytes}
 	k.secrets = secrets.Open(o.Home, secrets.Options{Store: o.Config.Secrets.Store})
-	users := identities{}
+	users := identities{home: o.Home}
 	if k.local, users.users, err = localUser(ctx, k.store, *o); err != nil {
 		return err
 	}

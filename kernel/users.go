@@ -11,6 +11,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/identity"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 )
@@ -31,11 +32,32 @@ func localUser(ctx context.Context, store storage.Engine, o Options) (identity.U
 	for _, err := range users.Apply(ctx, wanted(o.Config.Identity.Links)) {
 		slog.Warn("A link of the configuration could not be made", "error", err)
 	}
+	all, err := users.Users(ctx)
+	if err != nil {
+		return identity.User{}, nil, fmt.Errorf("users: %w", err)
+	}
+	for _, u := range all {
+		if err := ensureHome(o.Home, u); err != nil {
+			return identity.User{}, nil, fmt.Errorf("home of %v: %w", u, err)
+		}
+	}
 	return root, users, nil
 }
 
+// ensureHome makes the home of a user's principal: what is done for a user needs a place for files, logs and settings.
+func ensureHome(h home.Home, u identity.User) error {
+	p, err := h.Principal(u.Principal)
+	if err != nil {
+		return err
+	}
+	return p.Ensure()
+}
+
 // identities is the store of users as the host functions want it.
-type identities struct{ users *identity.Store }
+type identities struct {
+	users *identity.Store
+	home  home.Home
+}
 
 func (i identities) Resolve(ctx context.Context, platform, account string) (host.User, error) {
 	u, err := i.users.Resolve(ctx, platform, account)
@@ -58,7 +80,10 @@ func (i identities) Unlink(ctx context.Context, platform, account string) (bool,
 
 func (i identities) CreateUser(ctx context.Context, name string) (host.User, error) {
 	u, err := i.users.CreateUser(ctx, name)
-	return userOf(u), identityError(err)
+	if err != nil {
+		return host.User{}, identityError(err)
+	}
+	return userOf(u), ensureHome(i.home, u)
 }
 
 func (i identities) Links(ctx context.Context, user string) ([]abi.IdentityLinkRecord, error) {

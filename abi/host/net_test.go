@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -230,4 +232,63 @@ func TestSocketNames(t *testing.T) {
 			t.Errorf("net_bind %q: %v", c.entries, err)
 		}
 	}
+}
+
+// FuzzNetFrames: whatever a peer sends, in whatever pieces, whole frames come out as they went in, and memory follows what came.
+func FuzzNetFrames(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x05hello\x00\x00\x00\x00"), uint8(3))
+	f.Add([]byte{0, 0xa0, 0, 1}, uint8(1))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1}, uint8(2))
+	f.Fuzz(func(t *testing.T, sent []byte, piece uint8) {
+		if len(sent) > 1<<16 {
+			return
+		}
+		here, there := net.Pipe()
+		defer here.Close()
+		go func() {
+			defer there.Close()
+			for rest := sent; len(rest) > 0; {
+				n := min(len(rest), int(piece)+1)
+				if _, err := there.Write(rest[:n]); err != nil {
+					return
+				}
+				rest = rest[n:]
+			}
+		}()
+		c := &netConn{conn: here}
+		for want := sent; ; {
+			frame, err := c.read(context.Background(), time.Now)
+			if cap(c.buf) > 2*len(sent)+netReading {
+				t.Fatalf("%d bytes are kept of %d that came", cap(c.buf), len(sent))
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			if err != nil {
+				if n := len(want); n >= netHeader {
+					if announced := binary.BigEndian.Uint32(want); announced <= abi.MaxValue && int(announced) <= n-netHeader {
+						t.Fatalf("%d bytes hold a frame, but: %v", n, err)
+					}
+				}
+				return
+			}
+			if len(want) < netHeader+len(frame) || !bytes.Equal(want[:netHeader+len(frame)], wire(string(frame))) {
+				t.Fatalf("frame %q out of %q", frame, want)
+			}
+			want = want[netHeader+len(frame):]
+		}
+	})
+}
+
+// FuzzSocketName: a name that passes is one path element of harmless characters.
+func FuzzSocketName(f *testing.F) {
+	for _, s := range []string{"", "a/b.sock", "..", "a\x00b", "ü"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		name, err := socketName(s)
+		if err == nil && (name == "" || len(name) > abi.MaxSocketName || strings.ContainsAny(name, "/\\\x00 :") || strings.HasPrefix(name, ".")) {
+			t.Errorf("%q became %q", s, name)
+		}
+	})
 }

@@ -17,7 +17,8 @@ func Get(key string) string {
 // counts as none.
 func Lookup(key string) (string, bool) {
 	b, err := link.Call(abi.GetConfig, key)
-	if err != nil { // only a key beyond abi.MaxKey fails, and there is no such setting
+	if err != nil { // a secret whose store is locked, say: the log tells why the setting seems to be missing
+		_, _ = link.Call(abi.Log, "error", "setting "+key+" cannot be read: "+err.Error())
 		return "", false
 	}
 	return string(b), len(b) > 0

@@ -36,11 +36,14 @@ func (h *Host) serveUplink(fn abi.Function, p []string) ([]byte, error) {
 				return json.Marshal(abi.UplinkAck{OK: true})
 			}
 		}
-		return nil, abi.Errorf(abi.CodeNotFound, "uplink %s is not registered by this capsule", p[0])
+		return nil, abi.Errorf(abi.CodeHandle, "uplink %q not registered by this capsule", p[0])
 	}
 	u := Uplink{ID: uuid(len(h.uplinks) + 1), Name: p[0], Platform: platform(p[1]), Profile: strings.ToLower(p[2])}
 	if !slices.Contains([]string{"chat", "interactive", "notify", "bridge", "human"}, u.Profile) {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid uplink profile: %q", p[2])
+	}
+	if u.Profile == "human" {
+		u.Profile = "chat"
 	}
 	for _, o := range h.uplinks {
 		if o.Name == u.Name && o.Platform == u.Platform {
@@ -66,12 +69,9 @@ func (h *Host) serveIdentity(fn abi.Function, p []string) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	account := [2]string{platform(req.Platform), req.PlatformUserID}
-	refuse := func(format string, args ...any) ([]byte, error) {
-		return json.Marshal(map[string]any{"ok": false, "error": fmt.Sprintf(format, args...)})
-	}
 	needsAccount := fn == abi.IdentityResolve || fn == abi.IdentityLink || fn == abi.IdentityUnlink
 	if needsAccount && (account[0] == "" || account[1] == "") {
-		return refuse("storage error: invalid input: platform and user id must not be empty")
+		return nil, abi.Errorf(abi.CodeInvalid, "platform and platform_user_id must not be empty")
 	}
 	switch fn {
 	case abi.IdentityResolve:
@@ -82,7 +82,7 @@ func (h *Host) serveIdentity(fn abi.Function, p []string) ([]byte, error) {
 		return json.Marshal(map[string]any{"found": true, "user_id": l.AstridUserID, "display_name": h.users[l.AstridUserID]})
 	case abi.IdentityLink:
 		if _, ok := h.users[req.AstridUserID]; !ok {
-			return refuse("storage error: user not found: %s", req.AstridUserID)
+			return nil, abi.Errorf(abi.CodeNotFound, "user not found: %s", req.AstridUserID)
 		}
 		l := abi.IdentityLinkRecord{
 			Platform: account[0], PlatformUserID: account[1], AstridUserID: req.AstridUserID,

@@ -214,6 +214,18 @@ func (m *topModel) rows() []topRow {
 	return out
 }
 
+// hint is what the keys do, on the live screen.
+func (m *topModel) hint() string {
+	if m.width == 0 {
+		return ""
+	}
+	var keys []string
+	for _, c := range topColumns {
+		keys = append(keys, c.key+" "+c.name)
+	}
+	return "sorted by " + m.sort + "; " + strings.Join(keys, ", ") + ", q leaves"
+}
+
 // lines is the table with two lines about the whole above it.
 func (m *topModel) lines() []string {
 	st := &m.now.st
@@ -228,7 +240,7 @@ func (m *topModel) lines() []string {
 		fmt.Sprintf("astrid %s, PID %d, up %s, %d clients, %d of %d capsules ready", approval.Display(st.Version), st.PID,
 			time.Duration(st.UptimeSecs)*time.Second, st.ConnectedClients, len(st.LoadedCapsules), len(st.Capsules)),
 		fmt.Sprintf("guests %.1f%% CPU, %s memory; messages %d published, %d delivered, %d refused", cpu, size(memory), st.Bus.Published, st.Bus.Delivered, st.Bus.QueueFull),
-		"",
+		m.hint(),
 		fmt.Sprintf("%-28s %-8s %5s %7s %9s %9s %9s %9s %7s %8s", "CAPSULE", "STATE", "INST", "%CPU", "CPU", "MEMORY", "MSG/S", "CALLS/S", "QUEUED", "RESTARTS"),
 	}
 	for _, r := range rows {
