@@ -93,8 +93,24 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
 		return fmt.Errorf("workspace %s is not a directory", workspace)
 	}
+	if err := f.apart(real); err != nil {
+		return err
+	}
 	now := f.now()
 	return f.note(ctx, principal, session, nil, sessionRecord{Workspace: real, CreatedAt: now, UsedAt: now})
+}
+
+// apart refuses a workspace that holds Astrid's home, or lies in it: an agent must not get at
+// keys and audit log by the directory that somebody happens to be in.
+func (f *files) apart(workspace string) error {
+	for _, root := range realPaths(f.home.Root()) {
+		for _, pair := range [][2]string{{workspace, root}, {root, workspace}} {
+			if rel, err := filepath.Rel(pair[0], pair[1]); err == nil && filepath.IsLocal(rel) {
+				return fmt.Errorf("%s cannot be a workspace, because Astrid's own home is %s: go to the directory of a project, or set ASTRID_HOME to another place", workspace, root)
+			}
+		}
+	}
+	return nil
 }
 
 // record reads what is kept of a session; old is its stored form, nil when there is none.
@@ -197,6 +213,9 @@ func (f *files) open(ctx context.Context, principal, session string) (*vfs.Overl
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := f.apart(rec.Workspace); err != nil {
 		return nil, err
 	}
 	o, err := vfs.NewOverlay(rec.Workspace, filepath.Join(dir, "upper"), vfs.OverlayOptions{StateDir: stateDir(dir), Quota: f.quota})

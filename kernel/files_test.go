@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -84,6 +85,31 @@ func TestSessionKeepsItsWorkspace(t *testing.T) {
 	}
 	if got, err := k.files.WorkspaceOf(t.Context(), "default", "unbound"); err != nil || got != k.opts.Workspace {
 		t.Errorf("a session that named none works in %q (%v)", got, err)
+	}
+}
+
+// TestHomeIsNoWorkspace: neither the home nor what holds it or lies in it, by whatever path.
+func TestHomeIsNoWorkspace(t *testing.T) {
+	o := options(t)
+	h := o.Home.Root()
+	k, err := Boot(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Shutdown("test") })
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(h, "keys"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{h, filepath.Dir(h), "/", filepath.Join(h, "keys"), link} {
+		if err := k.files.bind(t.Context(), "default", "s", dir); err == nil || !strings.Contains(err.Error(), "cannot be a workspace") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	// A daemon that was started there lends it to nobody either.
+	k.files.workspace = filepath.Join(h, "keys")
+	if _, err := k.files.Workspace(t.Context(), "default", "s"); err == nil || !strings.Contains(err.Error(), "cannot be a workspace") {
+		t.Errorf("the daemon's own directory: %v", err)
 	}
 }
 
