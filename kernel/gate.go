@@ -43,7 +43,7 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *f
 	if g.files, err = audit.NewFileStore(h.PrincipalsDir(), audit.FileStoreOptions{}); err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
-	anchor, err := audit.NewSlotAnchor(filepath.Join(h.Var(), "audit"))
+	anchor, err := audit.NewSlotAnchor(h.AuditAnchorDir())
 	if err != nil {
 		return fmt.Errorf("audit anchor: %w", err)
 	}
@@ -55,7 +55,7 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *f
 		return fmt.Errorf("audit log: %w", err)
 	}
 	if err := g.log.OpenChain(ctx, home.DefaultPrincipal); err != nil {
-		return fmt.Errorf("audit log: %w (nothing can run without it; see `astrid audit verify`)", err)
+		return fmt.Errorf("audit log: %w (nothing can run without it: look with `astrid audit verify`, begin a new one with `astrid audit restart`)", err)
 	}
 	if g.tokens, err = capability.Open(capability.Options{Store: store, Signer: g.key, Now: o.Now}); err != nil {
 		return fmt.Errorf("capability tokens: %w", err)

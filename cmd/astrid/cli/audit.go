@@ -26,7 +26,7 @@ files and need no daemon; one may be running.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditTail(sys), newAuditShow(sys), newAuditQuery(sys), newAuditVerify(sys), newAuditExport(sys))
+	cmd.AddCommand(newAuditTail(sys), newAuditShow(sys), newAuditQuery(sys), newAuditVerify(sys), newAuditExport(sys), newAuditRestart(sys))
 	return cmd
 }
 

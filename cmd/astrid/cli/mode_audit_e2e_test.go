@@ -13,6 +13,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/audit"
 	"github.com/unicity-astrid/astrid-go/capability"
+	"github.com/unicity-astrid/astrid-go/kernel"
 )
 
 // playMode: the world's own file says guided, with comments around it.
@@ -147,10 +148,50 @@ func playAudit(t *testing.T, w *world) {
 	}
 	w.write(segments[0], string(data))
 	w.want(0, "audit", "verify")
+	playAuditRestart(t, w, segments[0], string(data))
 	if err := os.Remove(w.home.RuntimeKey()); err != nil {
 		t.Fatal(err)
 	}
 	w.want(2, "audit", "verify")
+}
+
+// playAuditRestart: a broken log keeps the daemon down until somebody begins a new one, which
+// says what became of the old one.
+func playAuditRestart(t *testing.T, w *world, segment, data string) {
+	w.boot()
+	w.want(ExitUsage, "audit", "restart", "--yes")
+	w.want(ExitUsage, "audit", "restart", "--reason", "x")
+	if _, stderr := w.want(ExitError, "audit", "restart", "--reason", "x", "--yes"); !strings.Contains(stderr, "astrid stop") {
+		t.Errorf("while the daemon runs it says %q", stderr)
+	}
+	w.shutdown()
+	w.want(ExitError, "audit", "restart", "--reason", "x", "--yes", "--principal", "nobody")
+	w.write(segment, data[:len(data)/2])
+	w.want(1, "audit", "verify")
+	if _, err := kernel.Boot(t.Context(), kernel.Options{Home: w.home, Workspace: w.cwd}); err == nil || !strings.Contains(err.Error(), "astrid audit restart") {
+		t.Errorf("a daemon with a broken log: %v", err)
+	}
+	out, _ := w.want(ExitOK, "audit", "restart", "--reason", "half of it was lost", "--yes")
+	if !strings.Contains(out, "last_hash") || !strings.Contains(out, "retired-") {
+		t.Errorf("restart says %q", out)
+	}
+	if out, _ := w.want(0, "audit", "verify"); !strings.Contains(out, "1 entries") {
+		t.Errorf("verify says %q", out)
+	}
+	if first := w.query(); len(first) != 1 || first[0].Type != "restarted" {
+		t.Errorf("the new log has %+v", first)
+	}
+	old, err := filepath.Glob(filepath.Join(filepath.Dir(segment), "retired-*", "*.jsonl"))
+	if err != nil || len(old) != 1 {
+		t.Fatalf("the old one is in %v (%v)", old, err)
+	}
+	if kept, err := os.ReadFile(old[0]); err != nil || string(kept) != data[:len(data)/2] {
+		t.Errorf("what was put aside is not what was there (%v)", err)
+	}
+	w.boot()
+	w.prompt(ExitOK, "after")
+	w.shutdown()
+	w.want(0, "audit", "verify")
 }
 
 // openLog opens a home's log for writing, as the daemon does.
