@@ -118,7 +118,7 @@ func signAll(s testSigner, n int) time.Duration {
 // BenchmarkVerify compares the verification of a chain with as many raw signature
 // verifications on all cores.
 func BenchmarkVerify(b *testing.B) {
-	const entries = 4000
+	const entries = 100_000
 	store := NewMemStore()
 	s := newSigner("runtime")
 	l, err := Open(Options{Store: store, Anchor: store, Signer: s})

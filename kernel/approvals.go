@@ -78,8 +78,8 @@ func (k *Kernel) resolve(ctx context.Context, principal, id string, d approval.D
 	if err != nil {
 		return err
 	}
-	if r.Session != "" {
-		k.presence.touch(sessionKey{principal, r.Session})
+	if key := (sessionKey{principal, r.Session}); r.Session != "" && k.presence.touch(key) {
+		k.dropGrants(ctx, key, k.presence.why())
 	}
 	return k.gate.Approvals().Resolve(ctx, principal, id, d)
 }

@@ -264,6 +264,21 @@ func TestSessionEndsWhenNobodyIsThere(t *testing.T) {
 	left(in("s2")) // must not bring it back
 	wantDeferred(t, k, "s2", "nobody came in time")
 
+	// Nor must an answer to something else.
+	approve(t, p, queue(t, k, p, "s5").ID, approval.ApproveSession)
+	other := approval.Action{Kind: approval.NetRequest, Resource: "net:https://other.example.com:443/", Method: "GET"}
+	if err := act(t, k, "s5", other); !errors.Is(err, approval.ErrDeferred) {
+		t.Fatal(err)
+	}
+	waiting := must[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, nil)
+	pass(11 * time.Minute)
+	for _, r := range waiting {
+		if r.Session == "s5" {
+			approve(t, p, r.ID, approval.ApproveSession)
+		}
+	}
+	wantDeferred(t, k, "s5", "something else was allowed after the session's end")
+
 	approve(t, p, queue(t, k, p, "s3").ID, approval.ApproveSession)
 	pass(11 * time.Minute)
 	if g := must[[]abi.GrantInfo](t, p, abi.MethodListGrants, nil); len(g) != 0 {

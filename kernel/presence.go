@@ -57,16 +57,19 @@ func (p *presence) leave(key sessionKey) {
 	}
 }
 
-// touch lets the time of a session begin that nobody is in: something was allowed for it.
-func (p *presence) touch(key sessionKey) {
+// touch lets the time of a session begin that nobody is in: something is about to be allowed
+// for it. True: the session had ended before.
+func (p *presence) touch(key sessionKey) (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	over = p.overLocked(key)
 	switch a := p.in[key]; {
 	case a == nil:
 		p.in[key] = &attendance{since: p.now()}
 	case a.clients == 0:
 		a.since = p.now()
 	}
+	return over
 }
 
 // over reports once that a session has ended.

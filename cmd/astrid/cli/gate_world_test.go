@@ -253,11 +253,11 @@ func (w *world) fresh(t *testing.T, consent bool, config string) *world {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (path == w.home.KeysDir() || path == w.home.Run() || path == w.home.AuditAnchorDir() || strings.HasSuffix(path, "/.local/audit")):
+		case d.IsDir() && (path == w.home.Run() || path == w.home.AuditAnchorDir() || strings.HasSuffix(path, "/.local/audit")):
 			return fs.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(to, fi.Mode().Perm())
-		case path == w.home.StateDB() || !fi.Mode().IsRegular():
+		case path == w.home.StateDB() || path == w.home.RuntimeKey() || !fi.Mode().IsRegular():
 			return nil
 		}
 		data, err := os.ReadFile(path)

@@ -80,19 +80,25 @@ func playAudit(t *testing.T, w *world) {
 		w.prompt(ExitOK, "s")
 	}
 	out, _ := w.want(ExitOK, "audit", "tail", "-n", "3")
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 3 {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 {
 		t.Fatalf("tail says\n%s", out)
 	}
-	for _, l := range lines {
+	out, _ = w.want(ExitOK, "audit", "tail", "-n", "1000")
+	requests := 0
+	for l := range strings.Lines(out) {
+		if !strings.Contains(l, "astrid_http_stream_start") {
+			continue // other capsules look for files of their own
+		}
+		requests++
 		for _, want := range []string{"allow", provider, "astrid_http_stream_start", "net:http://127.0.0.1", "token/"} {
 			if !strings.Contains(l, want) {
 				t.Errorf("a line of tail does not say %q: %s", want, l)
 			}
 		}
 	}
-	if all := w.query(); len(all) != 4 { // the consent, and the three
-		t.Errorf("the log has %+v", all)
+	all := w.query()
+	if of := w.query("--function", "astrid_http_stream_start"); requests != 3 || len(of) != 3 {
+		t.Errorf("%d requests in the tail, and %+v", requests, of)
 	}
 	if n := len(w.query("--limit", "2", "--capsule", provider, "--verdict", "allow", "--since", "1h")); n != 2 {
 		t.Errorf("the filters choose %d, want 2", n)
@@ -117,7 +123,7 @@ func playAudit(t *testing.T, w *world) {
 			Entries   int
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || report.State != "intact" || len(report.Chains) != 1 || report.Chains[0].Entries != 4 {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.State != "intact" || len(report.Chains) != 1 || report.Chains[0].Entries < len(all) {
 		t.Errorf("verify --json says %s (%v)", out, err)
 	}
 	w.want(2, "audit", "verify", "--principal", "nobody")
@@ -139,7 +145,7 @@ func playAudit(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.write(segments[0], strings.Replace(string(data), `"verdict":"allow"`, `"verdict":"deny"`, 1))
-	if out, _ := w.want(1, "audit", "verify"); !strings.Contains(out, "line 2") || !strings.Contains(out, "bad signature") {
+	if out, _ := w.want(1, "audit", "verify"); !strings.Contains(out, "line ") || !strings.Contains(out, "bad signature") {
 		t.Errorf("verify does not say where: %s", out)
 	}
 	w.write(segments[0], string(data[:strings.LastIndex(strings.TrimSpace(string(data)), "\n")+1]))
