@@ -71,6 +71,26 @@
 // lets exactly that action of that principal, capsule, session and workspace run once within 24 hours ([FallbackSkip]
 // refuses instead, [FallbackBlock] waits for a client first). The same action is queued once.
 //
+// # Cases of v0.5.0
+//
+// The test modules of v0.5.0 and where their cases are here, as far as they apply. What a module asserted about text or
+// JSON of types that do not exist here is left out with the type.
+//
+//	action        TestRisks TestSummaries TestRequestShowsWhatIsAsked
+//	policy        TestDefaultRules TestFileRules TestHosts TestToolRules TestPrivilegedCommands TestBlockedCommands
+//	              TestArgumentSizeAndApprovalRequired TestDenialText TestModes
+//	budget        TestReserve TestBudgetProperties TestConcurrentReservationsNeverOverspend TestNonsenseCosts
+//	              TestBudgetSurvivesRestartAndFailsClosed TestBudgetWarningReachesTheKernel TestMoney
+//	manager       TestDecisionTable TestOneAnswerCoversWaitingCalls TestNobodyAnswersInTime TestWhoeverCannotDecideDefers
+//	              TestOnlyThePrincipalAnswersAndOnlyOnce TestPatternMustCoverTheAction
+//	deferred      TestQueuedApprovalRunsOnce TestQueuedDenial TestPendingOrder TestQueueAge TestSameActionIsQueuedOnce
+//	request       TestRequestIDs TestDecisionJSON TestChoicesThatMakeNoSenseAreNotOffered
+//	allowance     TestAllowanceLife TestAllowanceReach TestPatterns TestPatternsThatAreRefused TestPatternTexts
+//	              TestUsesAreCountedOnce TestDamagedAllowanceRecords TestGlobCharactersGrantNothingMore
+//	interceptor   TestDecisionTable TestCancellationRefundsAndLeavesNothing TestRefundAndSettleCountOnce TestRealEntries
+//	              TestRealSingleUse TestRealAlways
+//	integration   TestEndSession TestApprovalsReachNobodyElse TestRealAlways TestUsesAreCountedOnce
+//
 // # Left out of v0.5.0
 //
 //	transmit_data, financial_transaction,     no host function does them; a capsule asks with astrid_request_approval,
@@ -86,5 +106,6 @@
 //	byte prefix of a command is blocked       blocked `suspend` for `su`; words are compared
 //	* and ? cross /                           they do not; ** does
 //	token used up by a budget denial          it is claimed after the budget
+//	warn_percent above 100 is cut to 100      it is an error with its line
 //	one hour for "always"                     it is listed and revocable instead; TokenStore.TTL sets one
 package approval

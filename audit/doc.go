@@ -75,4 +75,19 @@
 //
 // prev of the second line is the hash of the first one's body, hash of the head that of
 // the second's.
+//
+// # Cases of v0.5.0
+//
+//	entry     TestAppendLinksAndReadsBack TestVectorsOfPackageComment TestDraftRefused TestEveryBitCounts
+//	log       TestVerifyIntact TestTamper TestOldKey TestClockSetBack TestQuery TestHammer
+//	storage   TestRecover TestLocked TestFileStoreRefusesLinks TestKilled
+//
+// Left out: chains of sessions and of the system, because there is one chain for each principal; entry version 1; the
+// key in an entry as its own trust, because a rewrite with any key would verify: keys are named to the verifier.
+//
+// # Keeping
+//
+// Nothing is deleted: a log that forgets by itself can be made to forget. When it is too long, or broken, [Log.Restart]
+// (`astrid audit restart`) puts it aside; the new chain's first entry holds the old one's last number and hash, so
+// that an archived chain can be proved to be the one that went before.
 package audit

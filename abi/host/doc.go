@@ -64,4 +64,17 @@
 // own memory. In that of Extism it passes offsets of blocks in a memory which the host keeps for it
 // ([Instance.UseExtism]); a few functions put a status byte before their result, and for all others
 // an error is a [Trap] that ends the guest, as it was in v0.5.0.
+//
+// # Cases of v0.5.0
+//
+//	manifest gate            TestManifestPaths TestWorkspacePaths TestBadPaths TestHiddenHome TestTopics TestSocketNames
+//	                         TestIdentityLevels TestHostProcessEntries
+//	approval function        TestRequestApproval, and what a grant covers in package approval
+//	http and its addresses   TestHTTP TestHTTPRefused TestPrivateAddresses TestRefusedAddr TestRedirects
+//	elicitation              TestElicit TestElicitSecret TestElicitNoAnswer
+//	sockets                  TestNetLimits TestNetHostilePeer
+//	topic lists              TestTopics
+//
+// Left out: gates that allow or deny everything, which only tests had; allowances made from the words of a request,
+// because a grant is about the resource of the call; the client for MCP servers, because there is none yet.
 package host
