@@ -149,6 +149,11 @@ const (
 	MethodOverlayDiff    = "OverlayDiff"    // params [OverlaySelector], answers [OverlayDiff]
 	MethodCommitOverlay  = "CommitOverlay"  // params [OverlayCommit], answers [OverlayOutcome]
 	MethodDiscardOverlay = "DiscardOverlay" // params [OverlaySelector], answers [OverlayOutcome]
+
+	MethodListCheckpoints   = "ListCheckpoints"   // params [CheckpointQuery], answers a list of [CheckpointInfo], the oldest first
+	MethodCreateCheckpoint  = "CreateCheckpoint"  // params [CheckpointQuery], answers [CheckpointInfo]
+	MethodRestoreCheckpoint = "RestoreCheckpoint" // params [CheckpointQuery], answers [CheckpointRestored]
+	MethodDeleteCheckpoint  = "DeleteCheckpoint"  // params [CheckpointQuery], answers [CheckpointInfo], of what is gone
 )
 
 // OverlayQuery selects sessions whose overlay has changes.
@@ -240,6 +245,32 @@ type OverlayOutcome struct {
 	Skipped      []OverlayChange `json:"skipped"`
 	Remaining    int             `json:"remaining"` // changes that the session has still
 	AuditID      string          `json:"audit_id,omitempty"`
+}
+
+// CheckpointQuery names a session and, where one is meant, a checkpoint of it.
+type CheckpointQuery struct {
+	Session string `json:"session"`
+	ID      int    `json:"id,omitempty"`
+	Label   string `json:"label,omitempty"` // of a new one; at most [MaxCheckpointLabel] bytes
+}
+
+// MaxCheckpointLabel is the longest label of a checkpoint, in bytes.
+const MaxCheckpointLabel = 200
+
+// CheckpointInfo describes a copy of a session's changes.
+type CheckpointInfo struct {
+	ID      int       `json:"id"`
+	Label   string    `json:"label,omitempty"`
+	Created time.Time `json:"created"`
+	Changes int       `json:"changes"`
+	Bytes   int64     `json:"bytes"`
+}
+
+// CheckpointRestored is what restoring a checkpoint did.
+type CheckpointRestored struct {
+	Restored CheckpointInfo  `json:"restored"`
+	Saved    *CheckpointInfo `json:"saved,omitempty"` // what was there before, if there was anything
+	AuditID  string          `json:"audit_id"`
 }
 
 // MaxOverlayPage is the largest number of changes in one answer.

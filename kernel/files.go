@@ -274,8 +274,10 @@ func (f *files) Close() error {
 			continue
 		}
 		changes, err := o.fs.Changes()
+		kept, cerr := o.fs.Checkpoints()
+		err = errors.Join(err, cerr)
 		errs = append(errs, err, o.fs.Close())
-		if err == nil && len(changes) == 0 {
+		if err == nil && len(changes) == 0 && len(kept) == 0 {
 			errs = append(errs, f.forget(key))
 		}
 	}

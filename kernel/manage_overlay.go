@@ -20,6 +20,11 @@ var overlayMethods = map[string]func(*Kernel, context.Context, string, json.RawM
 	abi.MethodOverlayDiff:    (*Kernel).overlayDiff,
 	abi.MethodCommitOverlay:  (*Kernel).commitOverlay,
 	abi.MethodDiscardOverlay: (*Kernel).discardOverlay,
+
+	abi.MethodListCheckpoints:   (*Kernel).listCheckpoints,
+	abi.MethodCreateCheckpoint:  (*Kernel).createCheckpoint,
+	abi.MethodRestoreCheckpoint: (*Kernel).restoreCheckpoint,
+	abi.MethodDeleteCheckpoint:  (*Kernel).deleteCheckpoint,
 }
 
 // errNoSession says that a client named a session that was never used.
@@ -129,11 +134,12 @@ func (f *files) release(key sessionKey, o *overlay) error {
 	return f.shut(key, o.fs)
 }
 
-// shut closes an overlay. One in which nothing is leaves nothing behind.
+// shut closes an overlay. One in which nothing is, and of which nothing is kept, leaves nothing behind.
 func (f *files) shut(key sessionKey, v *vfs.OverlayVfs) error {
 	names, err := os.ReadDir(v.UpperDir())
-	err = errors.Join(err, v.Close())
-	if err == nil && len(names) == 0 {
+	kept, cerr := v.Checkpoints()
+	err = errors.Join(err, cerr, v.Close())
+	if err == nil && len(names) == 0 && len(kept) == 0 {
 		err = f.forget(key)
 	}
 	return err

@@ -96,16 +96,25 @@ func parseBase(data []byte) map[string]baseRecord {
 	return recs
 }
 
-// rewrite replaces the file by what is in memory.
-func (b *baseStore) rewrite() error {
+// encode writes the records as the file has them.
+func (b *baseStore) encode() ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	for _, r := range b.recs {
 		if err := enc.Encode(r); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := writeAtomic(b.file, buf.Bytes(), false); err != nil {
+	return buf.Bytes(), nil
+}
+
+// rewrite replaces the file by what is in memory.
+func (b *baseStore) rewrite() error {
+	data, err := b.encode()
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(b.file, data, false); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(b.file, os.O_WRONLY|os.O_APPEND, 0o600)

@@ -29,6 +29,9 @@
 // Where there are no extended attributes either, deletions and opaque directories are files that hold a secret token: the
 // view is the same, but only OverlayVfs understands it. [OverlayVfs.Format] tells.
 //
+// A checkpoint is a copy of the upper layer and of its records in the state directory. Restoring one names it in a file, empties the
+// upper layer and copies it back; a crash in between is finished at the next [NewOverlay].
+//
 // # Questions
 //
 // Why does the overlay not use os.Root? A link in one layer may point to what the other layer covers, so links must be followed

@@ -135,6 +135,9 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	if err = v.recover(); err != nil {
 		return fmt.Errorf("finish the interrupted commit: %w", err)
 	}
+	if err = v.resumeRestore(); err != nil {
+		return fmt.Errorf("finish the interrupted restore: %w", err)
+	}
 	v.used, err = v.countBytes()
 	return err
 }
