@@ -30,29 +30,47 @@ var errNoSecrets = errors.New("there is no store of secrets")
 // Load returns what was set for a capsule. A secret that is still in the env file, where earlier versions kept it, or
 // because the variable was no secret in another version of the capsule, is moved over first.
 func (s Settings) Load(m *Manifest) (map[string]string, error) {
+	if err := s.moveOver(m); err != nil {
+		return nil, err
+	}
+	return s.Look(m)
+}
+
+// moveOver takes secrets out of the env file.
+func (s Settings) moveOver(m *Manifest) error {
 	path := EnvPath(s.Home, m.ID())
 	values, err := LoadEnv(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	moved := false
 	for _, key := range m.SecretKeys() {
 		if text, there := values[key]; there {
 			if text != "" {
 				if err := s.set(m, key, text); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			delete(values, key)
 			moved = true
 		}
 	}
-	if moved {
-		if err := SaveEnv(path, values); err != nil {
-			return nil, err
-		}
+	if !moved {
+		return nil
+	}
+	return SaveEnv(path, values)
+}
+
+// Look is Load that changes nothing on disk.
+func (s Settings) Look(m *Manifest) (map[string]string, error) {
+	values, err := LoadEnv(EnvPath(s.Home, m.ID()))
+	if err != nil {
+		return nil, err
 	}
 	for _, key := range m.SecretKeys() {
+		if values[key] != "" {
+			continue
+		}
 		text, err := s.get(m, key)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -39,6 +39,12 @@ func TestHookQuestionsHeadless(t *testing.T) {
 	p.want(cli.ExitDegraded, "capsule install --yes "+archive, "its hook astrid_install failed", "demo asks for name", "--answers")
 	p.want(cli.ExitOK, "logs demo", "demo asks for name", "--answers")
 
+	// What the hook says to do is possible: the secret is found then.
+	if code, out := p.pipe("geheim", "secret", "set", "demo", "token"); code != cli.ExitOK {
+		t.Errorf("code %d: %s", code, out)
+	}
+	p.want(cli.ExitOK, "secret delete demo token")
+
 	file := filepath.Join(t.TempDir(), "answers.toml")
 	write := func(text string) {
 		t.Helper()

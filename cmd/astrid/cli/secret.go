@@ -97,8 +97,11 @@ func (o *secretOptions) set(cmd *cobra.Command, typed, name string) error {
 	if err != nil {
 		return err
 	}
+	if f, ok := m.Env[name]; ok && f.Kind() != capsule.EnvSecret {
+		return fail(ExitError, "%s of %s is a setting and no secret", approval.Display(name), id)
+	}
 	if declared := m.SecretKeys(); !kept && !slices.Contains(declared, name) {
-		return fail(ExitError, "%s has no secret %s: it asks for %s", id, approval.Display(name), orNone(declared))
+		o.sys.notef("%s declares no secret %s (it has %s): it is kept for what the capsule asks while it is installed", id, approval.Display(name), orNone(declared))
 	}
 	value, err := o.value(m, name)
 	if err != nil {

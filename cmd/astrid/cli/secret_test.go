@@ -28,7 +28,11 @@ func TestSecret(t *testing.T) {
 	p.want(cli.ExitUsage, "secret set demo", "accepts 2 arg")
 	p.want(cli.ExitUsage, "secret set demo key value", "accepts 2 arg") // never on the command line
 	p.want(cli.ExitError, "secret set nothing key", "not installed")
-	p.want(cli.ExitError, "secret set demo greeting", "it asks for key")
+	p.want(cli.ExitError, "secret set demo greeting", "a setting and no secret")
+	if code, out := p.pipe("x", "secret", "set", "demo", "tokn"); code != cli.ExitOK || !strings.Contains(out, "declares no secret tokn (it has key)") {
+		t.Errorf("one that is not declared: code %d: %s", code, out)
+	}
+	p.want(cli.ExitOK, "secret delete demo tokn")
 	p.want(cli.ExitUsage, "secret set demo a:b", "must not contain ':'")
 
 	if code, out := p.pipe("second\r\n", "secret", "set", "demo", "key"); code != cli.ExitOK || strings.Contains(out, "second") {

@@ -86,7 +86,7 @@ func exports(m *capsule.Manifest, name string) bool {
 
 func (r *report) provider(ctx context.Context, p home.Principal, m *capsule.Manifest) {
 	name := strings.TrimPrefix(m.ID(), "astrid-capsule-")
-	set, err := capsule.LoadEnv(capsule.EnvPath(p.Root(), m.ID()))
+	set, err := capsule.Settings{Principal: p.Name(), Home: p.Root(), Secrets: r.store()}.Look(m)
 	if err != nil {
 		r.fail("provider "+name, err, "")
 		return

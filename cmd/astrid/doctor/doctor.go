@@ -42,6 +42,7 @@ func Run(ctx context.Context, o Options) []Result {
 	r.tree()
 	if r.made {
 		r.secrets()
+		r.sealed()
 		r.disk()
 	}
 	r.configuration()

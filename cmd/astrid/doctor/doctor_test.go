@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 )
 
 func options(t *testing.T) Options {
@@ -128,5 +129,31 @@ func TestReach(t *testing.T) {
 	rule.Host = "*"
 	if got := reach(t.Context(), "p", rule); got.Status != Skip {
 		t.Errorf("every host: %+v", got)
+	}
+}
+
+func TestSecretsThatCannotBeRead(t *testing.T) {
+	o := options(t)
+	if err := o.Home.Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	st := secrets.Open(o.Home, secrets.Options{Store: secrets.File})
+	if err := st.Set("default", "demo", "token", "geheim"); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(Run(t.Context(), o), "secrets"); len(got) != 1 || got[0].Status != OK || !strings.HasPrefix(got[0].Detail, "1 stored") {
+		t.Fatalf("%+v", got)
+	}
+	if err := os.WriteFile(o.Home.SecretsKey(), []byte("file "+strings.Repeat("00", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(Run(t.Context(), o), "secrets"); len(got) != 1 || got[0].Status != Fail || got[0].Fix != "run: astrid secret set demo token" {
+		t.Errorf("another key: %+v", got)
+	}
+	if err := os.Remove(o.Home.SecretsKey()); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(Run(t.Context(), o), "secrets"); len(got) != 1 || got[0].Status != Fail || !strings.Contains(got[0].Detail, "is missing") {
+		t.Errorf("no key: %+v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 )
 
 // tree checks the home's directories, owner and layout.
@@ -65,6 +66,30 @@ func (r *report) secrets() {
 	default:
 		r.add("keys", OK, "readable by you alone", "")
 	}
+}
+
+// store is the store of secrets; where its key is was decided when the first secret was stored.
+func (r *report) store() *secrets.Store { return secrets.Open(r.o.Home, secrets.Options{}) }
+
+// sealed checks that the secrets of the default principal can be read.
+func (r *report) sealed() {
+	st := r.store()
+	list, err := st.List(home.DefaultPrincipal, "")
+	if err != nil {
+		r.fail("secrets", err, "")
+		return
+	}
+	for _, e := range list {
+		switch _, err := st.Get(e.Principal, e.Capsule, e.Name); {
+		case errors.Is(err, secrets.ErrKey):
+			r.fail("secrets", err, "") // which says what to do
+			return
+		case err != nil:
+			r.fail("secrets", err, "run: astrid secret set "+e.Capsule+" "+e.Name)
+			return
+		}
+	}
+	r.add("secrets", OK, fmt.Sprintf("%d stored, all can be read", len(list)), "")
 }
 
 // Free space below which the disk is short, in bytes.
