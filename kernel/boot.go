@@ -103,6 +103,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if err := k.serve(); err != nil {
 		return err
 	}
+	if err := k.followCancellations(k.ctx); err != nil {
+		return err
+	}
 	k.tasks.Go(func() { k.watchdog(k.ctx) })
 	if err := k.loadAll(ctx); err != nil {
 		return err

@@ -123,6 +123,7 @@ func (c *client) enterOnly(sessions ...string) {
 		if !slices.Contains(sessions, s) {
 			delete(c.attends, s)
 			c.k.presence.leave(sessionKey{c.principal, s})
+			c.k.endDeserted(sessionKey{c.principal, s})
 		}
 	}
 	for _, s := range sessions {
