@@ -58,6 +58,11 @@ hostile:
 hostile-guests:
 	$(GO) run ./testdata/guests/hostile
 
+# Ten thousand calls and five hundred loads leave the daemon as it was; go test does less of both.
+.PHONY: soak
+soak:
+	ASTRID_SOAK=full $(GO) test -count 1 -v -run '^TestSoak' ./kernel
+
 # Each fuzz target for FUZZTIME; the list is made from the sources.
 FUZZTIME ?= 60s
 fuzz:

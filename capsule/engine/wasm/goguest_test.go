@@ -14,7 +14,7 @@ import (
 )
 
 // goGuest builds the guest that ends in every way a Go program can.
-func goGuest(t *testing.T) []byte {
+func goGuest(t testing.TB) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "everything.wasm")
 	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, "./testdata/guests/everything")
