@@ -13,11 +13,13 @@ import (
 
 // chatOptions are the flags of astrid chat.
 type chatOptions struct {
-	session string
-	which   resumeOptions
-	theme   string
-	ascii   bool
-	quiet   bool
+	session  string
+	which    resumeOptions
+	theme    string
+	ascii    bool
+	quiet    bool
+	inline   bool
+	snapshot snapshotOptions
 }
 
 func newChat(sys System) *cobra.Command {
@@ -32,10 +34,15 @@ files NAME.md in etc/commands of the home, or in .astrid/commands of a project: 
 the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 		Example: `  astrid chat
   astrid chat --session refactoring
-  astrid chat --theme contrast`,
+  astrid chat --theme contrast
+  astrid chat --inline
+  astrid chat --snapshot-tui --width 80 --height 24 -p "list the files"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.which.check(cmd); err != nil {
+				return err
+			}
+			if err := o.snapshot.check(cmd, "width", "height", "ansi", "plain", "script", "prompt", "yes"); err != nil {
 				return err
 			}
 			return runChat(cmd.Context(), sys, o)
@@ -46,6 +53,8 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
 	f.StringVar(&o.theme, "theme", "auto", "`THEME`: "+strings.Join(tui.ThemeNames, ", "))
 	f.BoolVar(&o.ascii, "ascii", false, "draw with ASCII characters only")
+	f.BoolVar(&o.inline, "inline", false, "stay in the terminal's own scrollback instead of taking the whole screen")
+	o.snapshot.chatFlags(cmd)
 	f.BoolVar(&o.quiet, "quiet", false, "no bell and no desktop messages")
 	return cmd
 }
@@ -54,6 +63,9 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if o.theme != "" && !slices.Contains(tui.ThemeNames, o.theme) {
 		return fail(ExitUsage, "--theme: %q is none of %s", o.theme, strings.Join(tui.ThemeNames, ", "))
+	}
+	if o.snapshot.on {
+		return runSnapshot(ctx, sys, o)
 	}
 	if !sys.IsTerminal(sys.Stdin) || !sys.IsTerminal(sys.Stdout) {
 		return fail(ExitUsage, "chat needs a terminal: use astrid -p \"…\" in scripts and pipes")
@@ -83,7 +95,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	last, err := tui.Run(ctx, tui.Options{
 		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown,
 		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
-		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet,
+		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet, Inline: o.inline,
 	})
 	if err != nil {
 		return err

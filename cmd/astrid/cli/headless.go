@@ -29,6 +29,7 @@ type headlessOptions struct {
 	timeout      time.Duration
 	format       string
 	input        string
+	snapshot     snapshotOptions
 }
 
 var formats = []string{"text", "json", "stream-json"}

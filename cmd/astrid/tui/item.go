@@ -26,11 +26,12 @@ const (
 
 // item is one piece of the conversation. Its text is printable.
 type item struct {
-	kind  kind
-	text  strings.Builder
-	first bool // of the blocks of an answer: it has the bullet
-	open  bool // text still arrives
-	tool  *toolCard
+	kind    kind
+	text    strings.Builder
+	first   bool // of the blocks of an answer: it has the bullet
+	open    bool // text still arrives
+	tool    *toolCard
+	printed bool // it is in the terminal's scrollback, in inline mode
 
 	cached  cacheKey
 	lines   []string

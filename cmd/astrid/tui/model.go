@@ -43,6 +43,7 @@ type Config struct {
 	Branch      func() string             // of git; "" is none
 	Edit        func(text string) tea.Cmd // in an editor outside; ends with an editedMsg
 	Theme       string                    // see [ThemeNames]; "" follows the terminal
+	Inline      bool                      // leave the terminal's scrollback in use
 	Quiet       bool                      // no bell and no desktop messages
 }
 
@@ -86,6 +87,8 @@ type Model struct {
 	branch   string
 	focus    focus
 	hidePlan bool
+	covered  bool      // a page was over the scrollback
+	printing bool      // something is on its way to the scrollback
 	cmds     []tea.Cmd // what the current message wants done
 	stopping bool      // Esc was pressed for the running turn
 	hint     string
@@ -147,7 +150,7 @@ func (m *Model) restless() bool {
 
 // Update takes one message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	return m, tea.Batch(m.update(msg), m.drain(), m.tick())
+	return m, tea.Batch(m.update(msg), m.drain(), m.flush(), m.tick())
 }
 
 // do has a command run after the current message.
@@ -164,6 +167,8 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 		m.layout()
+	case printedMsg:
+		m.printing = false
 	case tea.FocusMsg:
 		m.focus = focused
 	case tea.BlurMsg:
@@ -331,6 +336,7 @@ func (m *Model) connected(msg connectedMsg) {
 		m.turn, m.stopping = "", false
 		if msg.problem == "" {
 			m.load(msg.history)
+			m.replay()
 		}
 	}
 	if msg.problem != "" {

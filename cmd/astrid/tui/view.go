@@ -40,8 +40,11 @@ func (m *Model) lower() int {
 
 // body is what fills the screen: a page, or the conversation.
 func (m *Model) body() []string {
-	if m.page != nil {
+	if m.onPage() {
 		return m.page.draw(m, m.timeline.height)
+	}
+	if m.Inline {
+		return m.live(m.timeline.height)
 	}
 	if m.timeline.len() == 0 && m.opened {
 		return m.welcome(m.timeline.height)
@@ -71,6 +74,9 @@ func (m *Model) dialogHeight() int { return max(4, m.height-3) }
 // View draws the screen.
 func (m *Model) View() tea.View {
 	v := tea.View{AltScreen: true, ReportFocus: true, MouseMode: tea.MouseModeCellMotion, WindowTitle: m.title()}
+	if m.Inline && !m.onPage() {
+		v.AltScreen, v.MouseMode = false, tea.MouseModeNone
+	}
 	if m.width == 0 {
 		return v
 	}
