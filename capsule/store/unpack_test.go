@@ -2,6 +2,7 @@ package store
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/unicity-astrid/astrid-go/capsule"
 )
 
 var goodManifest = header{name: "Capsule.toml", body: manifest("demo", "1.0.0", "")}
@@ -86,6 +89,7 @@ func TestUnpackDamaged(t *testing.T) {
 	tests := map[string][]byte{
 		"nothing":        {},
 		"not gzip":       []byte("PK\x03\x04"),
+		"zip":            zipped(t),
 		"not tar":        gzipped(t, bytes.Repeat([]byte("junk"), 400)),
 		"cut":            good[:len(good)/2],
 		"checksum":       flipped,
@@ -95,6 +99,23 @@ func TestUnpackDamaged(t *testing.T) {
 	for name, packed := range tests {
 		t.Run(name, func(t *testing.T) { refuse(t, packed, ErrBadPackage) })
 	}
+}
+
+// zipped is a zip archive with a file that would unpack to 64 MiB.
+func zipped(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(capsule.ManifestName)
+	for range 64 {
+		if err == nil {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // zeros is a stream of at least n zero bytes, compressed while it is read: an archive that never begins.
@@ -126,7 +147,27 @@ func rawHeader(t *testing.T, name string, size int64) []byte {
 func TestUnpackBombs(t *testing.T) {
 	tests := map[string]func(t *testing.T) io.Reader{
 		"declared size": func(t *testing.T) io.Reader {
-			return bytes.NewReader(gzipped(t, rawHeader(t, "big", 1<<40)))
+			return bytes.NewReader(gzipped(t, rawHeader(t, "big", 10<<30)))
+		},
+		"100,000 entries": func(t *testing.T) io.Reader {
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			w := tar.NewWriter(z)
+			for range 100_000 { // the root again and again: making so many directories would take minutes
+				if err := w.WriteHeader(&tar.Header{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(w.Close(), z.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return &b
+		},
+		"gzip bomb": func(t *testing.T) io.Reader {
+			if testing.Short() {
+				t.Skip("inflates half a gigabyte")
+			}
+			return zeros(t, 10<<30)
 		},
 	}
 	for name, make := range tests {
