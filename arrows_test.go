@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"abi/host":         {"abi", "approval", "audit", "capability", "ipc", "vfs"},
 	"capsule/meter":    nil,
 	"capsule":          {"abi", "abi/host", "ipc"},
+	"capsule/trial":    {"abi", "abi/host", "approval", "capsule", "ipc", "vfs"},
 	"kernel/wire":      {"abi"},
 	"kernel/home":      {"abi"},
 	"kernel/storage":   {"abi"},

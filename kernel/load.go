@@ -217,7 +217,7 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	if err := k.honourConsent(ctx, p, m, env); err != nil {
 		return nil, err
 	}
-	bounds, err := boundsOf(m, env)
+	bounds, err := m.Bounds(env)
 	if err != nil {
 		return nil, err
 	}
@@ -259,25 +259,6 @@ func (k *Kernel) env(p home.Principal, m *capsule.Manifest) (map[string]string, 
 	}
 	k.lacking.set(m, missing)
 	return env, nil
-}
-
-// boundsOf compiles what the manifest declares.
-func boundsOf(m *capsule.Manifest, env map[string]string) (*host.Bounds, error) {
-	rules, err := m.Capabilities.ResolveNet(env)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
-	}
-	c := &m.Capabilities
-	g := host.Grants{
-		FSRead: c.FSRead, FSWrite: c.FSWrite, IPCPublish: c.IPCPublish, IPCSubscribe: c.IPCSubscribe,
-		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity, AnySession: c.AnySession || c.Uplink,
-		Uplink: c.Uplink || len(m.Uplinks) > 0,
-		Source: m.Source("capabilities"),
-	}
-	for _, r := range rules {
-		g.Net = append(g.Net, r)
-	}
-	return host.NewBounds(m.ID(), g), nil
 }
 
 // capsuleStatus describes every capsule, loaded or refused, by name.

@@ -36,6 +36,10 @@ type Options struct {
 	// CPUBurst is the guest time that may be used at once before that counts; default 10 s.
 	CPUBurst time.Duration
 
+	// Interpret runs guests without making machine code of them: soon ready, slow, without a cache. It is
+	// for looking at a module once.
+	Interpret bool
+
 	yield func(context.Context) // for tests: instead of yield
 }
 
@@ -62,7 +66,11 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 		pages = min(max(o.MemoryLimit>>16, 1), 1<<16)
 	}
 	r := &Runtime{host: h, opts: o, memory: pages << 16}
-	cfg := features(wazero.NewRuntimeConfig()).WithMemoryLimitPages(uint32(pages))
+	base := wazero.NewRuntimeConfig()
+	if o.Interpret {
+		base = wazero.NewRuntimeConfigInterpreter()
+	}
+	cfg := features(base).WithMemoryLimitPages(uint32(pages))
 	if o.CacheDir != "" {
 		var err error
 		if r.cache, err = openCache(o.CacheDir); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
@@ -21,6 +22,8 @@ type Kind string
 const (
 	KindGo     Kind = "go"     // Go source, compiled here
 	KindWasm   Kind = "wasm"   // the component file is already there
+	KindRust   Kind = "rust"   // a crate, compiled here
+	KindMCP    Kind = "mcp"    // a description of MCP servers, whose manifest is made here
 	KindStatic Kind = "static" // no component: MCP servers, skills, context files
 )
 
@@ -45,16 +48,14 @@ var ErrProject = errors.New("cannot build this project")
 
 // Build compiles, checks and packs one project.
 func Build(ctx context.Context, o Options) (Result, error) {
-	m, err := capsule.LoadManifest(filepath.Join(o.Dir, capsule.ManifestName))
-	if err != nil {
-		return Result{}, explainMissing(o.Dir, err)
-	}
-	kind, err := detect(o.Dir, m, o.Kind)
+	p, kind, err := open(o)
 	if err != nil {
 		return Result{}, err
 	}
-	p := &project{dir: o.Dir, manifest: m}
+	m := p.manifest
 	switch kind {
+	case KindRust:
+		p.wasm, err = compileRust(ctx, o.Dir, m, o.Log)
 	case KindGo:
 		p.wasm, err = compile(ctx, o.Dir, o.Log)
 	case KindWasm:
@@ -65,6 +66,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	if p.wasm != nil {
 		if err := checkModule(ctx, m, p.wasm); err != nil {
+			return Result{}, err
+		}
+		if err := p.tryRun(ctx, o.Log); err != nil {
 			return Result{}, err
 		}
 	}
@@ -88,6 +92,28 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Path: target, Manifest: m, Size: int64(archive.Len()), WasmHash: hash}, nil
+}
+
+// open reads the manifest, or makes it of what an MCP project has instead.
+func open(o Options) (*project, Kind, error) {
+	path := filepath.Join(o.Dir, capsule.ManifestName)
+	if !exists(path) {
+		for _, name := range mcpNames {
+			if exists(filepath.Join(o.Dir, name)) && (o.Kind == "" || o.Kind == KindMCP) {
+				m, text, err := convert(o.Dir, name)
+				return &project{dir: o.Dir, manifest: m, text: text}, KindMCP, err
+			}
+		}
+	}
+	if o.Kind == KindMCP {
+		return nil, "", fmt.Errorf("%w: --type mcp, but there is a %s, or neither of %s", ErrProject, capsule.ManifestName, strings.Join(mcpNames, ", "))
+	}
+	m, err := capsule.LoadManifest(path)
+	if err != nil {
+		return nil, "", explainMissing(o.Dir, err)
+	}
+	kind, err := detect(o.Dir, m, o.Kind)
+	return &project{dir: o.Dir, manifest: m}, kind, err
 }
 
 // outputPath creates the output directory and names the archive.

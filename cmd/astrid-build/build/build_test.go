@@ -170,7 +170,7 @@ func TestBuildGoReportsCompilerErrors(t *testing.T) {
 
 func TestBuildWasm(t *testing.T) {
 	manifest := "[package]\nname = \"demo\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"sub/x.wasm\"\n"
-	dir := writeProject(t, map[string]string{"Capsule.toml": manifest, "sub/x.wasm": string(module(moduleSpec{exports: []string{"run"}}))})
+	dir := writeProject(t, map[string]string{"Capsule.toml": manifest, "sub/x.wasm": string(module(moduleSpec{exports: []string{"run"}, typed: true}))})
 	r, err := Build(context.Background(), Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestBuildStatic(t *testing.T) {
 
 func TestBuildRefuses(t *testing.T) {
 	const pkg, component = "[package]\nname = \"demo\"\nversion = \"1.0.0\"\n", "[[component]]\nfile = \"x.wasm\"\n"
-	good := string(module(moduleSpec{exports: []string{"run"}}))
+	good := string(module(moduleSpec{exports: []string{"run"}, typed: true}))
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -214,10 +214,13 @@ func TestBuildRefuses(t *testing.T) {
 		want  string
 	}{
 		{"nothing", nil, "", "Capsule.toml"},
-		{"Rust without manifest", map[string]string{"Cargo.toml": ""}, "", "cargo build"},
-		{"Rust", map[string]string{"Capsule.toml": pkg + component, "Cargo.toml": ""}, "", "cargo build"},
+		{"Rust without manifest", map[string]string{"Cargo.toml": ""}, "", "write a Capsule.toml beside it"},
 		{"no source", map[string]string{"Capsule.toml": pkg + component}, "", "neither Go files nor x.wasm"},
-		{"unknown type", map[string]string{"Capsule.toml": pkg + component}, "rust", "want go, wasm or static"},
+		{"unknown type", map[string]string{"Capsule.toml": pkg + component}, "cobol", "want go, rust, wasm, mcp or static"},
+		{"MCP without servers", map[string]string{"mcp.json": "{\"name\": \"x\"}"}, "", "no mcpServers"},
+		{"MCP with a bad name", map[string]string{"mcp.json": "{\"name\": \"../x\", \"mcpServers\": {\"a\": {\"command\": \"b\"}}}"}, "", "name"},
+		{"MCP by address", map[string]string{"mcp.json": "{\"name\": \"x\", \"mcpServers\": {\"a\": {\"url\": \"https://b\"}}}"}, "", "reached by an address"},
+		{"MCP and a manifest", map[string]string{"mcp.json": "{}", "Capsule.toml": pkg}, KindMCP, "--type mcp"},
 		{"type without component", map[string]string{"Capsule.toml": pkg}, KindGo, "no [[component]]"},
 		{"static with component", map[string]string{"Capsule.toml": pkg + component}, KindStatic, "has a component"},
 		{"bad manifest", map[string]string{"Capsule.toml": pkg + "typo = 1\n"}, "", "Capsule.toml:4"},

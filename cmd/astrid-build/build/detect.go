@@ -12,11 +12,9 @@ import (
 
 // foreign are the marks of projects that other tools build, with what their authors can do.
 var foreign = []struct{ file, advice string }{
-	{"Cargo.toml", "build it with cargo build --target wasm32-wasip1 --release, put the module where component.file says, and use --type wasm"},
+	{"Cargo.toml", "write a Capsule.toml beside it"},
 	{"package.json", "build the module with an Extism JavaScript toolchain, put it where component.file says, and use --type wasm"},
 	{"openclaw.plugin.json", "OpenClaw plugins are not supported; write a Capsule.toml"},
-	{"gemini-extension.json", "extensions are not converted; write a Capsule.toml with an [[mcp_server]]"},
-	{"mcp.json", "write a Capsule.toml with an [[mcp_server]]"},
 }
 
 // detect decides how to build, or checks the wish of the caller.
@@ -26,14 +24,16 @@ func detect(dir string, m *capsule.Manifest, wish Kind) (Kind, error) {
 		return "", fmt.Errorf("%w: --type static, but the manifest has a component", ErrProject)
 	case wish != "" && wish != KindStatic && m.Main() == nil:
 		return "", fmt.Errorf("%w: --type %s, but the manifest has no [[component]]", ErrProject, wish)
-	case wish == KindGo || wish == KindWasm || wish == KindStatic:
+	case wish == KindGo || wish == KindWasm || wish == KindStatic || wish == KindRust:
 		return wish, nil
 	case wish != "":
-		return "", fmt.Errorf("%w: unknown project type %q: want go, wasm or static", ErrProject, wish)
+		return "", fmt.Errorf("%w: unknown project type %q: want go, rust, wasm, mcp or static", ErrProject, wish)
 	case m.Main() == nil:
 		return KindStatic, nil
 	case hasGo(dir):
 		return KindGo, nil
+	case exists(filepath.Join(dir, "Cargo.toml")):
+		return KindRust, nil
 	case exists(filepath.Join(dir, filepath.FromSlash(m.Main().File))):
 		return KindWasm, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,7 +21,9 @@ import (
 type project struct {
 	dir      string
 	manifest *capsule.Manifest
+	text     []byte // of the manifest, if it was made here
 	wasm     []byte
+	extra    []store.File // made by the build
 }
 
 // files collects what goes into the archive: the manifest, the component, everything the manifest names, the
@@ -49,8 +52,16 @@ func (p *project) files() ([]store.File, error) {
 		sorted = append(sorted, name)
 	}
 	sort.Strings(sorted)
+	out = append(out, p.extra...)
 	for _, name := range sorted {
 		if name == component {
+			continue
+		}
+		if slices.ContainsFunc(p.extra, func(f store.File) bool { return f.Name == name }) {
+			return nil, fmt.Errorf("%w: %s is made by the build: give the file another name", ErrProject, name)
+		}
+		if name == capsule.ManifestName && p.text != nil {
+			out = append(out, store.File{Name: name, Data: p.text})
 			continue
 		}
 		f, err := read(root, name)

@@ -52,8 +52,10 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Compile, check and pack a capsule.
 
 The directory (default: the current one) needs a Capsule.toml and either Go
-source or the WebAssembly file that component.file names. The archive is written
-to dist/<name>.capsule; the same input always gives the same bytes.`,
+source, a Rust crate, or the WebAssembly file that component.file names; or, without a
+Capsule.toml, an mcp.json or gemini-extension.json with MCP servers. The module is loaded as
+a daemon would and asked for its tools, whose schemas go into the archive. The archive is
+written to dist/<name>.capsule; the same input always gives the same bytes.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -81,7 +83,7 @@ to dist/<name>.capsule; the same input always gives the same bytes.`,
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	f := cmd.Flags()
 	f.StringVarP(&o.Output, "output", "o", "", "output directory, or a file ending in .capsule (default <dir>/dist)")
-	f.StringVarP(&kind, "type", "t", "", "project type: go, wasm or static (default: detected)")
+	f.StringVarP(&kind, "type", "t", "", "project type: go, rust, wasm, mcp or static (default: detected)")
 	f.StringVarP(&kind, "project-type", "p", "", "older name of --type")
 	_ = f.MarkHidden("project-type") // only fails for an unknown flag
 	return cmd
