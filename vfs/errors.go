@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrEscape: the name or a symbolic link on the way leads out of the root.
 	ErrEscape = errors.New("path leads outside the root")
+	// ErrReplaced: a link stands on the way of a name that had none (see OverlayVfs.Exact).
+	ErrReplaced = errors.New("a link was put where there was none")
 	// ErrName: the name has a NUL byte, is not UTF-8, or is longer than MaxName bytes.
 	ErrName = errors.New("invalid file name")
 	// ErrTooLarge: the file has more bytes than the caller's limit.

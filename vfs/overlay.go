@@ -33,6 +33,16 @@ type OverlayOptions struct {
 //
 // The upper layer is not synced to disk: it survives the end of the process, not of the machine. Commit is synced.
 type OverlayVfs struct {
+	*overlay
+	links int // symbolic links that a name may lead through
+}
+
+// Exact is the same view for names without links: one that leads through a link after all is ErrReplaced. What a gate
+// decided about a resolved name must not be done to another file, because somebody put a link there meanwhile.
+func (v *OverlayVfs) Exact() Vfs { return &OverlayVfs{v.overlay, 0} }
+
+// overlay is what all views of one overlay share.
+type overlay struct {
 	marks
 	lowerDir, upperDir, stateDir string
 	low, up, stage               int // directory descriptors
@@ -67,7 +77,7 @@ const headerVersion = 1
 // NewOverlay opens the overlay of the directory lower and of upperDir, which is created when it does not exist. A commit that
 // a crash interrupted is finished first. One OverlayVfs at a time may have an upper directory open (ErrInUse).
 func NewOverlay(lower, upperDir string, o OverlayOptions) (*OverlayVfs, error) {
-	v := &OverlayVfs{opts: o, low: -1, up: -1, stage: -1, writers: map[fileID]int{}}
+	v := &OverlayVfs{&overlay{opts: o, low: -1, up: -1, stage: -1, writers: map[fileID]int{}}, maxLinks}
 	if v.opts.Now == nil {
 		v.opts.Now = time.Now
 	}

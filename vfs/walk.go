@@ -118,8 +118,10 @@ func (v *OverlayVfs) lookup(p string, follow bool, mode lookMode) (place, error)
 			next, link, err = v.enter(cur, part)
 		}
 		if err == nil && link != "" {
-			if links++; links > maxLinks {
-				err = unix.ELOOP
+			if links++; links > v.links {
+				if err = unix.ELOOP; v.links == 0 {
+					err = ErrReplaced
+				}
 			} else if link[0] == '/' {
 				err = ErrEscape
 			}

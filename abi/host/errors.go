@@ -22,6 +22,7 @@ var codes = []struct {
 	{approval.ErrAuditFailed, abi.CodeAudit},
 	{approval.ErrDenied, abi.CodeDenied},
 	{vfs.ErrEscape, abi.CodeDenied},
+	{vfs.ErrReplaced, abi.CodeDenied},
 	{vfs.ErrTooLarge, abi.CodeTooLarge},
 	{vfs.ErrQuota, abi.CodeLimit},
 	{fs.ErrNotExist, abi.CodeNotFound},

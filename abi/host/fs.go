@@ -26,6 +26,7 @@ func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw [
 			if err := loc.unchanged(link); err != nil {
 				return nil, err
 			}
+			loc.fs = loc.exact() // and nothing is followed from here on
 			return do(loc)
 		},
 	}

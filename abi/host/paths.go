@@ -21,6 +21,14 @@ type location struct {
 	abs    string  // host path the gate decides about and the user is shown
 }
 
+// exact is the tree for the effect: rel has no links in it, and must lead through none.
+func (l location) exact() vfs.Vfs {
+	if t, ok := l.fs.(interface{ Exact() vfs.Vfs }); ok {
+		return t.Exact()
+	}
+	return l.fs
+}
+
 // locate resolves a guest path. With link, the last component is not followed, so that
 // removing a link removes the link. With an error that matches vfs.ErrEscape comes the
 // path that was asked for.
