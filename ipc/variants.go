@@ -39,7 +39,7 @@ var variants = map[string][]field{
 	abi.TagLlmRequest: {
 		need("request_id", id), need("model", text), need("messages", list(chatMessage)), need("tools", list(toolDefinition)), need("system", text),
 	},
-	abi.TagLlmStreamEvent:     {need("request_id", id), need("event", decodes[abi.StreamEvent])},
+	abi.TagLlmStreamEvent:     {need("request_id", id), need("event", decodes[abi.StreamEvent]), optional("stop_reason", text), optional("failure", decodes[abi.LlmFailure])},
 	abi.TagLlmResponse:        {need("request_id", id), need("response", answer)},
 	abi.TagToolExecuteRequest: {need("call_id", text), need("tool_name", text), need("arguments", anything)},
 	abi.TagToolExecuteResult:  {need("call_id", text), need("result", toolResult)},
