@@ -9,6 +9,7 @@ LDFLAGS  := -s -w
 # Everything a capsule is made of besides its own directory.
 GUEST    := $(shell find abi sdk -maxdepth 3 -name '*.go' -not -name '*_test.go' -not -path 'abi/host/*') go.mod
 
+.PHONY: soak
 .PHONY: all build capsules test race demo bench lint fuzz clean
 .DELETE_ON_ERROR:
 
@@ -92,3 +93,8 @@ lint:
 
 clean:
 	rm -rf $(BIN) $(DISTRO)/dist/*.capsule
+
+# A long run of turns against the fake provider: no growth, no wedge.
+SOAK_TURNS ?= 2000
+soak: build
+	SOAK_TURNS=$(SOAK_TURNS) $(GO) test ./cmd/astrid/e2e -run '^TestSoak$$' -count=1 -v -timeout 60m

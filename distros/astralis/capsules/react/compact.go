@@ -29,7 +29,7 @@ var scale = map[string]float64{}
 // learn compares the model's count with the estimate.
 func (t *turn) learn() {
 	if guess := t.estimate(); guess > 500 && t.round.InputTokens > 0 { // of little text it says little
-		scale[t.model.ID] = min(max(float64(t.round.InputTokens)/float64(guess), 0.5), 3)
+		scale[t.model.ID] = min(max(float64(t.round.InputTokens)/float64(guess), 0.8), 3)
 	}
 }
 
