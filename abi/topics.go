@@ -160,6 +160,7 @@ const (
 
 // TurnError says why a turn failed. Kind is stable, Message is for people.
 type TurnError struct {
-	Kind    string `json:"kind"` // provider, timeout, limit, internal
-	Message string `json:"message"`
+	Kind    string      `json:"kind"` // provider, timeout, limit, internal
+	Message string      `json:"message"`
+	Failure *LlmFailure `json:"failure,omitempty"` // of a provider
 }

@@ -28,7 +28,9 @@ func failureAnswer(capsuleID string, m *ipc.Message, err error) (abi.TaggedPaylo
 		if !ok || json.Unmarshal(m.Payload.Tagged(), &req) != nil {
 			return nil, "", false
 		}
-		return abi.LlmStreamEvent{RequestID: req.RequestID, Event: abi.StreamEvent{Error: &text}}, abi.TopicStreamPrefix + provider, true
+		return abi.LlmStreamEvent{
+			RequestID: req.RequestID, Event: abi.StreamEvent{Error: &text}, Failure: &abi.LlmFailure{Kind: abi.LlmServer},
+		}, abi.TopicStreamPrefix + provider, true
 	}
 	return nil, "", false
 }

@@ -34,7 +34,7 @@ func handleStream(ctx *sdk.Context, m abi.LlmStreamEvent) error {
 		t.round = *e.Usage // providers repeat it: only the last one of a round counts
 	case e.Error != nil:
 		t.answered = true
-		return t.fail("provider", *e.Error)
+		return t.failWith(abi.TurnError{Kind: "provider", Message: *e.Error, Failure: m.Failure})
 	case e.Done:
 		t.answered = true
 		t.learn()

@@ -181,15 +181,19 @@ func (t *turn) or(err error) error {
 
 // fail ends the turn with an error. An answer that could not be stored is given all the same.
 func (t *turn) fail(kind, text string) error {
+	return t.failWith(abi.TurnError{Kind: kind, Message: text})
+}
+
+func (t *turn) failWith(e abi.TurnError) error {
 	reason := abi.StopError
-	if kind == "timeout" {
+	if e.Kind == "timeout" {
 		reason = abi.StopTimeout
 	}
-	said := text
+	said := e.Message
 	if t.final != "" {
 		said = t.final
 	}
-	return t.end(reason, &abi.TurnError{Kind: kind, Message: text}, said)
+	return t.end(reason, &e, said)
 }
 
 // end publishes how the turn ended and its answer, and starts the session's next one. It
