@@ -15,35 +15,36 @@ import (
 // askTimeout bounds a question whose context has no deadline.
 const askTimeout = 30 * time.Second
 
-// AskSessions sends a request of [abi.TopicSessionPrefix] and returns the answer. It replaces
-// what the connection is subscribed to, and messages that arrive in between are dropped: use
-// a connection of its own.
+// AskSessions sends a request of [abi.TopicSessionPrefix] and returns the answer. See [Ask].
 func AskSessions[T any](ctx context.Context, c *Conn, verb string, request any) (T, error) {
+	var none T
 	correlation := uuid.NewString()
-	answer, err := ask[T](ctx, c, abi.TopicSessionPrefix+verb, abi.TopicSessionResponsePrefix+verb+"."+correlation, correlation, request)
+	fields, err := asFields(request)
 	if err != nil {
-		return answer, fmt.Errorf("session %s: %w", verb, err)
+		return none, err
+	}
+	fields["correlation_id"], _ = json.Marshal(correlation) // a string always encodes
+	answer, err := Ask[T](ctx, c, abi.TopicSessionPrefix+verb, abi.TopicSessionResponsePrefix+verb+"."+correlation, fields)
+	if err != nil {
+		return none, fmt.Errorf("session %s: %w", verb, err)
 	}
 	return answer, nil
 }
 
-// ask publishes a request with its correlation id and waits for the message on another topic.
-func ask[T any](ctx context.Context, c *Conn, topic, answerTopic, correlation string, request any) (T, error) {
+// Ask publishes a request and returns the first message on another topic. It replaces what the
+// connection is subscribed to, and messages that arrive in between are dropped: use a
+// connection of its own.
+func Ask[T any](ctx context.Context, c *Conn, topic, answerTopic string, request any) (T, error) {
 	var answer T
 	if _, own := ctx.Deadline(); !own {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("nobody answered within %s", askTimeout))
 		defer cancel()
 	}
-	fields, err := asFields(request)
-	if err != nil {
-		return answer, err
-	}
-	fields["correlation_id"], _ = json.Marshal(correlation) // a string always encodes
 	if err := c.Subscribe(ctx, abi.ClientSubscribe{Topics: []string{answerTopic}, Sessions: []string{"*"}}); err != nil {
 		return answer, err
 	}
-	if err := c.Publish(ctx, topic, "", "", fields); err != nil {
+	if err := c.Publish(ctx, topic, "", "", request); err != nil {
 		return answer, err
 	}
 	for {

@@ -51,6 +51,7 @@ func Run(ctx context.Context, o Options) []Result {
 		r.daemon(ctx)
 		r.providers(ctx)
 	}
+	r.sandbox(ctx)
 	r.terminal()
 	return r.results
 }
