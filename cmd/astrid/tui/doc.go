@@ -10,6 +10,11 @@
 //   - The views turn state into lines. Lines of an item are cached; only items on the screen
 //     are rendered, so that a long session opens and scrolls as fast as a short one.
 //
+// Over the conversation there may be a page (/diff, /audit, …): one list with details for all
+// of them, each described by a [pageSpec]. Over both come questions of the gate (dialog) and of
+// capsules (form); they take no keys for a moment after they appear. [Snapshot] drives the same
+// model and link without a terminal.
+//
 // Everything that a model, a tool or a capsule said is hostile text: control characters are
 // shown, never sent to the terminal.
 package tui

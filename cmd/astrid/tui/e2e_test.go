@@ -132,6 +132,18 @@ func (x *terminal) see(text string) {
 	x.t.Fatalf("%q is not on the screen:\n%s", text, shown)
 }
 
+// shows tells whether text comes to the screen within the time that a dialog ignores keys.
+func (x *terminal) shows(text string) bool {
+	from := len(x.output())
+	x.press("\x0c")
+	for end := time.Now().Add(3 * quiet); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if strings.Contains(dense(ansi.Strip(x.output()[from:])), dense(text)) {
+			return true
+		}
+	}
+	return false
+}
+
 // printed tells whether text was written, wherever.
 func (x *terminal) printed(text string) bool {
 	// What a program wrote last may still be on its way when it has ended.
@@ -237,6 +249,26 @@ func TestChatOnATerminal(t *testing.T) {
 	x.see("list_directory")
 	x.see("harbour.txt")
 	x.see(" out")
+
+	// What is outside the workspace is asked about; keys typed as the question appears are not
+	// taken for an answer, so that they are tried until one is.
+	x.press("read /etc/hostname\r1\r")
+	x.see("0 Deny")
+	for end := time.Now().Add(patience); !x.shows("▸ 0 Deny") && time.Now().Before(end); {
+		x.press("0")
+	}
+	x.press("\r")
+	x.see("enter denies")
+	x.press("not that file\r")
+	x.see("deny: ")
+	x.see("(not that file)")
+	x.press("/audit\r")
+	x.see("deny")
+	x.see("v verify")
+	x.press("v")
+	x.see("intact")
+	x.press("q")
+	x.see("Ask something")
 
 	if err := pty.Setsize(x.file, &pty.Winsize{Rows: 12, Cols: 50}); err != nil {
 		t.Fatal(err)

@@ -15,13 +15,16 @@ import (
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain\ttext\n":  "plain\ttext\n",
-		"a\r\nb\rc":      "a\nb\\u000dc",
-		"\x1b[2J\x07":    "\\u001b[2J\\u0007",
-		"\u009b31m":      "\\u009b31m",
-		"a\u202eb":       "a\\u202eb",
-		"bad \xff bytes": "bad \ufffd bytes",
-		"é 日本 👩‍👩‍👧":     "é 日本 👩‍👩‍👧",
+		"plain\ttext\n":   "plain\ttext\n",
+		"a\r\nb\rc":       "a\nb\\u000dc",
+		"\x1b[2J\x07":     "\\u001b[2J\\u0007",
+		"\u009b31m":       "\\u009b31m",
+		"a\u202eb":        "a\\u202eb",
+		"a\u200bb\ufeffc": "a\\u200bb\\ufeffc", // nobody would see them
+		"a\U000e0041b":    "a\\ue0041b",
+		"עברית وعربي":     "עברית وعربي",
+		"bad \xff bytes":  "bad \ufffd bytes",
+		"é 日本 👩‍👩‍👧":      "é 日本 👩‍👩‍👧",
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("%q: %q, not %q", in, got, want)

@@ -8,9 +8,17 @@ import (
 	"unicode"
 )
 
-// steers tells whether a rune could steer the terminal or reorder the text around it.
+// unseen are runes that nobody sees: text could hide behind them, or differ from what it looks
+// like. The joiners that emoji and scripts need are not among them.
+var unseen = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x200b, Hi: 0x200b, Stride: 1}, {Lo: 0x2028, Hi: 0x2029, Stride: 1}, {Lo: 0x2060, Hi: 0x2064, Stride: 1},
+		{Lo: 0xfeff, Hi: 0xfeff, Stride: 1}, {Lo: 0xfff9, Hi: 0xfffb, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0xe0000, Hi: 0xe007f, Stride: 1}},
+}
+
+// steers tells whether a rune could steer the terminal, reorder the text around it, or hide.
 func steers(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unseen, r))
 }
 
 // printable keeps text from steering the terminal: control characters other than line feed
