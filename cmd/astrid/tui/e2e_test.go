@@ -250,9 +250,9 @@ func TestChatOnATerminal(t *testing.T) {
 	x.see("harbour.txt")
 	x.see(" out")
 
-	// What is outside the workspace is asked about; keys typed as the question appears are not
-	// taken for an answer, so that they are tried until one is.
-	x.press("read /etc/hostname\r1\r")
+	// The network is asked about, and as it is denied nothing goes there. Keys typed as the question
+	// appears are not taken for an answer, so that they are tried until one is.
+	x.press("use fetch_url with {\"url\":\"https://192.0.2.1/x\"}\r")
 	x.see("0 Deny")
 	for end := time.Now().Add(patience); !x.shows("▸ 0 Deny") && time.Now().Before(end); {
 		x.press("0")
