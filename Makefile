@@ -60,8 +60,8 @@ hostile-guests:
 	$(GO) run ./testdata/guests/hostile
 
 # Ten thousand calls and five hundred loads leave the daemon as it was; go test does less of both.
-.PHONY: soak
-soak:
+.PHONY: soak-kernel
+soak-kernel:
 	ASTRID_SOAK=full $(GO) test -count 1 -v -run '^TestSoak' ./kernel
 
 # Each fuzz target for FUZZTIME; the list is made from the sources.
@@ -94,7 +94,7 @@ lint:
 clean:
 	rm -rf $(BIN) $(DISTRO)/dist/*.capsule
 
-# A long run of turns against the fake provider: no growth, no wedge.
+# A long run of turns against the fake provider, of calls and of loads: no growth, no wedge.
 SOAK_TURNS ?= 2000
-soak: build
+soak: build soak-kernel
 	SOAK_TURNS=$(SOAK_TURNS) $(GO) test ./cmd/astrid/e2e -run '^TestSoak$$' -count=1 -v -timeout 60m

@@ -16,7 +16,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
 
-// soak is how often something is done: full with ASTRID_SOAK set (make soak), else short.
+// soak is how often something is done: full with ASTRID_SOAK set (make soak-kernel), else short.
 func soak(short, full int) int {
 	if os.Getenv("ASTRID_SOAK") != "" {
 		return full

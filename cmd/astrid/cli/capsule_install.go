@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
@@ -294,6 +295,8 @@ func (c *capsules) put(ctx context.Context, m *capsule.Manifest, f found, env ma
 		if err := consent(c.settings, []*capsule.Manifest{m}); err != nil {
 			return store.Installed{}, err
 		}
+		// A module that could never be loaded is refused now, with the reason.
+		c.store.Prepare = func(ctx context.Context, _ *capsule.Manifest, binary []byte) error { return wasm.Check(ctx, binary) }
 		// What is installed must be what was shown.
 		return c.store.InstallPath(ctx, f.path, store.InstallOptions{Name: m.ID(), ManifestHash: m.Hash, Source: f.source})
 	}()
