@@ -64,6 +64,11 @@ hostile-guests:
 soak-kernel:
 	ASTRID_SOAK=full $(GO) test -count 1 -v -run '^TestSoak' ./kernel
 
+# kill -9 at 100 random points of install, update and remove, and of init.
+.PHONY: crash
+crash:
+	ASTRID_CRASH_ROUNDS=100 $(GO) test -count 1 -timeout 60m -run 'TestKill' -v ./cmd/astrid/cli
+
 # Each fuzz target for FUZZTIME; the list is made from the sources.
 FUZZTIME ?= 60s
 fuzz:

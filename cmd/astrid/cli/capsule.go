@@ -29,7 +29,7 @@ but the capsule does not run.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCapsuleInstall(sys), newCapsuleUpdate(sys), newCapsuleList(sys), newCapsuleTree(sys), newCapsuleInfo(sys),
-		newCapsuleVerify(sys), newCapsuleRemove(sys), newCapsuleEnable(sys), newCapsuleDisable(sys), newCapsuleLogs(sys), newCapsuleDev(sys))
+		newCapsuleVerify(sys), newCapsuleRemove(sys), newCapsuleEnable(sys), newCapsuleDisable(sys), newCapsuleLogs(sys), newCapsuleDev(sys), newCapsuleTest(sys))
 	return cmd
 }
 
