@@ -170,7 +170,7 @@ func (w *world) consentFile() string {
 func template(t *testing.T) *world {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("compiles all stock capsules")
+		t.Skip("compiles the capsules of a distribution")
 	}
 	if d, err := distros.Open(distros.Default); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func template(t *testing.T) *world {
 	}))
 	t.Cleanup(srv.Close)
 	w := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: hits, told: told}
-	w.want(ExitOK, "init", "--yes", "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
+	w.want(ExitOK, "init", "--yes", "--distro", "astralis-min", "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
 	w.boot()
 	w.prompt(ExitOK, "warm") // consent was given: it needs no approval
 	w.shutdown()
