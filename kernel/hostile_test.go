@@ -163,8 +163,9 @@ func TestHostileGuestsTogether(t *testing.T) {
 			t.Errorf("%s has %d instances", c.Name, c.Instances)
 		}
 	}
-	// The two run loops have theirs, and the one that waits what it waits on. Those of clients go a moment after them.
-	for limit := time.Now().Add(10 * time.Second); k.bus.Stats().Subscriptions > 3; time.Sleep(time.Millisecond) {
+	// The kernel listens for tools that are cancelled, the two run loops have theirs, and the one that waits what it waits
+	// on. Those of clients go a moment after them.
+	for limit := time.Now().Add(10 * time.Second); k.bus.Stats().Subscriptions > 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("%d subscriptions are left", k.bus.Stats().Subscriptions)
 		}
