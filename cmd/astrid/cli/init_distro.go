@@ -48,7 +48,7 @@ func (o *initOptions) openDistro(ctx context.Context, h home.Home, c *capsules, 
 		d.manifest, err = distro.Parse(distro.ManifestName, d.text)
 		return d, err
 	}
-	path := o.distro
+	var path string
 	if remote.Is(o.distro) {
 		if path, err = fetchDistro(ctx, client, o.distro, scratch); err != nil {
 			return nil, err

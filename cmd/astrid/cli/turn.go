@@ -17,7 +17,6 @@ type turn struct {
 	id        string // other turns of the session are somebody else's
 	session   string
 	rules     approvalRules
-	earlier   []string      // requests for approval that are not of this run
 	limit     time.Duration // 0: none
 	started   time.Time
 	calls     []*toolCall

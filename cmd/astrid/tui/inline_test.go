@@ -23,9 +23,7 @@ func TestInline(t *testing.T) {
 		}
 		for i, it := range b.items {
 			if it.printed {
-				for _, l := range b.timeline.lines(b.pen(), i) {
-					printed = append(printed, l)
-				}
+				printed = append(printed, b.timeline.lines(b.pen(), i)...)
 				it.text.Reset() // so that another look shows nothing
 				it.lines = []string{}
 			}
