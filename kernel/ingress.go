@@ -79,10 +79,13 @@ func (c *client) publish(f *abi.ClientFrame) error {
 	})
 }
 
-// handled tells whether a running capsule has an interceptor for a topic.
+// handled tells whether a running capsule answers a topic. An interceptor behind the default
+// priority only watches what others handle.
 func (k *Kernel) handled(topic string) bool {
 	return slices.ContainsFunc(k.registry.List(), func(c *capsule.Capsule) bool {
-		return slices.ContainsFunc(c.Manifest().Interceptors, func(ic capsule.Interceptor) bool { return ipc.MatchExact(ic.Event, topic) })
+		return slices.ContainsFunc(c.Manifest().Interceptors, func(ic capsule.Interceptor) bool {
+			return ic.Priority <= capsule.DefaultPriority && ipc.MatchExact(ic.Event, topic)
+		})
 	})
 }
 
