@@ -165,6 +165,9 @@ func permits(k key, before, after any) bool {
 		}
 		return a <= b
 	case bool:
+		if k.path == "sandbox.network" { // a permission; the others are protections
+			return !a || before.(bool)
+		}
 		return a || !before.(bool)
 	case []Item:
 		b := before.([]Item)
