@@ -154,7 +154,7 @@ func permits(k key, before, after any) bool {
 	switch a := after.(type) {
 	case int64:
 		b := before.(int64)
-		if k.path == "security.policy.max_argument_size" {
+		if k.path == "security.policy.max_argument_size" || k.path == "limits.cpu_percent" { // 0 is no limit
 			return b == 0 || a > 0 && a <= b
 		}
 		return a <= b
