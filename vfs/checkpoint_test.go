@@ -17,27 +17,7 @@ func TestCheckpointModel(t *testing.T) {
 	for _, format := range []Format{FormatOverlayfs, FormatXattr, FormatFiles} {
 		t.Run(string(format), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				dir, err := os.MkdirTemp(t.TempDir(), "")
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer os.RemoveAll(dir)
-				lower, plain := filepath.Join(dir, "lower"), filepath.Join(dir, "plain")
-				for _, d := range []string{lower, plain} {
-					os.Mkdir(d, 0o755)
-					plant(rt, d)
-				}
-				v, err := NewOverlay(lower, filepath.Join(dir, "upper"), OverlayOptions{format: format})
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer v.Close()
-				r, err := os.OpenRoot(plain)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer r.Close()
-				m := &model{dir: plain, r: r}
+				v, m, lower := withModel(t, rt, format)
 				for range rapid.IntRange(1, 15).Draw(rt, "steps before") {
 					randomStep(rt, v, m)
 				}

@@ -310,32 +310,36 @@ func checkCommit(t *rapid.T, v *OverlayVfs, lower, plain string) {
 	}
 }
 
+// withModel plants a workspace twice: below an overlay, and as the plain directory that is its model.
+func withModel(t *testing.T, rt *rapid.T, format Format) (v *OverlayVfs, m *model, lower string) {
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	rt.Cleanup(func() { os.RemoveAll(dir) })
+	lower, plain := filepath.Join(dir, "lower"), filepath.Join(dir, "plain")
+	for _, d := range []string{lower, plain} {
+		os.Mkdir(d, 0o755)
+		plant(rt, d)
+	}
+	if v, err = NewOverlay(lower, filepath.Join(dir, "upper"), OverlayOptions{format: format}); err != nil {
+		rt.Fatal(err)
+	}
+	rt.Cleanup(func() { v.Close() })
+	r, err := os.OpenRoot(plain)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	rt.Cleanup(func() { r.Close() })
+	return v, &model{dir: plain, r: r}, lower
+}
+
 func TestOverlayModel(t *testing.T) {
 	for _, format := range []Format{FormatOverlayfs, FormatXattr, FormatFiles} {
 		t.Run(string(format), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				dir, err := os.MkdirTemp(t.TempDir(), "")
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer os.RemoveAll(dir)
-				lower, plain := filepath.Join(dir, "lower"), filepath.Join(dir, "plain")
-				for _, d := range []string{lower, plain} {
-					os.Mkdir(d, 0o755)
-					plant(rt, d)
-				}
-				before := treeOf(rt, lower)
-				v, err := NewOverlay(lower, filepath.Join(dir, "upper"), OverlayOptions{format: format})
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer v.Close()
-				r, err := os.OpenRoot(plain)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				defer r.Close()
-				m := &model{dir: plain, r: r}
+				v, m, lower := withModel(t, rt, format)
+				plain, before := m.dir, treeOf(rt, lower)
 				for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 					randomStep(rt, v, m)
 					if d := diffTrees(treeOf(rt, plain), tree(rt, v)); d != "" {
