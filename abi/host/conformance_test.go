@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/tools/txtar"
+
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/audit"
@@ -94,12 +96,13 @@ func TestConformance(t *testing.T) {
 }
 
 func play(t *testing.T, file string, conv convention, called map[abi.Function]bool) {
-	ar := readArchive(t, file)
+	ar, err := txtar.ParseFile(file)
+	must(t, err)
 	o := rigOptions{now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }}
 	call := &Call{Principal: "default", Session: "s1"}
 	var person *string
 	peer := ""
-	for _, line := range strings.Split(string(ar.comment), "\n") {
+	for _, line := range strings.Split(string(ar.Comment), "\n") {
 		key, rest, _ := strings.Cut(line, ": ")
 		switch key {
 		case "mode":
@@ -146,15 +149,15 @@ func play(t *testing.T, file string, conv convention, called map[abi.Function]bo
 	must(t, err)
 	vars := strings.NewReplacer("$WS", r.ws, "$HOME", r.home, "$URL", srv.URL)
 	var calls []byte
-	for _, f := range ar.files {
-		switch root, name, _ := strings.Cut(f.name, "/"); root {
+	for _, f := range ar.Files {
+		switch root, name, _ := strings.Cut(f.Name, "/"); root {
 		case "ws", "home":
 			p := filepath.Join(filepath.Dir(r.ws), root, name)
 			must(t, os.MkdirAll(filepath.Dir(p), 0o700))
-			must(t, os.WriteFile(p, bytes.TrimSuffix(f.data, []byte("\n")), 0o600))
+			must(t, os.WriteFile(p, bytes.TrimSuffix(f.Data, []byte("\n")), 0o600))
 			must(t, os.Chtimes(p, time.Unix(1e9, 0), time.Unix(1e9, 0)))
 		case "calls":
-			calls = []byte(vars.Replace(string(f.data)))
+			calls = []byte(vars.Replace(string(f.Data)))
 		}
 	}
 	g := everythingGrants()
@@ -180,21 +183,21 @@ func play(t *testing.T, file string, conv convention, called map[abi.Function]bo
 		}
 	}
 	names := strings.NewReplacer(r.ws, "$WS", r.home, "$HOME", srv.URL, "$URL", filepath.Dir(r.ws), "$BASE")
-	for i, f := range ar.files {
-		text, ok := got[f.name]
+	for i, f := range ar.Files {
+		text, ok := got[f.Name]
 		if !ok {
 			continue
 		}
-		delete(got, f.name)
-		if text = varying.ReplaceAllString(names.Replace(text), "$$ID"); text == string(f.data) {
+		delete(got, f.Name)
+		if text = varying.ReplaceAllString(names.Replace(text), "$$ID"); text == string(f.Data) {
 			continue
 		}
-		if *update && (conv.name() == "native" || strings.Contains(f.name, " ")) {
-			ar.files[i].data = []byte(text)
-			must(t, os.WriteFile(file, ar.bytes(), 0o644))
+		if *update && (conv.name() == "native" || strings.Contains(f.Name, " ")) {
+			ar.Files[i].Data = []byte(text)
+			must(t, os.WriteFile(file, txtar.Format(ar), 0o644))
 			continue
 		}
-		t.Errorf("%s:\n%swant\n%s", f.name, text, f.data)
+		t.Errorf("%s:\n%swant\n%s", f.Name, text, f.Data)
 	}
 	for name, text := range got {
 		if text != "" {
@@ -221,10 +224,10 @@ func auditLine(e audit.Entry) string {
 }
 
 // section is the section of a convention where it has its own, else the common one.
-func section(ar *archive, kind string, conv convention) string {
-	for _, f := range ar.files {
-		if f.name == kind+" "+conv.name() {
-			return f.name
+func section(ar *txtar.Archive, kind string, conv convention) string {
+	for _, f := range ar.Files {
+		if f.Name == kind+" "+conv.name() {
+			return f.Name
 		}
 	}
 	return kind
