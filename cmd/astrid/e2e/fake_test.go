@@ -19,6 +19,14 @@ var fake = fakeopenai.New(fakeopenai.Options{Scenarios: map[string]fakeopenai.Sc
 	"brief": func(*fakeopenai.Server, *fakeopenai.Request, []string) fakeopenai.Answer {
 		return fakeopenai.Answer{Text: "a brief answer"}
 	},
+	// narrow has a window of so many bytes.
+	"narrow": func(s *fakeopenai.Server, r *fakeopenai.Request, args []string) fakeopenai.Answer {
+		if n, _ := strconv.Atoi(args[0]); len(r.Raw) > n {
+			code := "context_length_exceeded"
+			return fakeopenai.Answer{Error: &fakeopenai.APIError{Status: 400, Type: "invalid_request_error", Code: &code, Message: "This model's maximum context length is less."}}
+		}
+		return s.Speak(r)
+	},
 	"big": func(_ *fakeopenai.Server, _ *fakeopenai.Request, args []string) fakeopenai.Answer {
 		n, _ := strconv.Atoi(args[0])
 		return fakeopenai.Answer{Text: strings.Repeat("0123456789abcde\n", n/16)}

@@ -168,6 +168,17 @@ func TestLongSession(t *testing.T) {
 	if summaries == 0 || summaries > turns {
 		t.Errorf("%d summaries for %d requests", summaries, asked-summaries)
 	}
+	// A model whose window is smaller than is known says so, and is asked once more with less.
+	b.run("", "--session", "narrow", "-p", "scenario:brief mark-wide "+filler).want(t, 0)
+	limit := len(requestsWith("mark-wide")[0].Raw)
+	b.run("", "--session", "narrow", "-p", fmt.Sprintf("scenario:narrow:%d mark-narrow", limit)).want(t, 0, "mark-narrow")
+	var sizes []int
+	for _, r := range requestsWith("mark-narrow") {
+		sizes = append(sizes, len(r.Raw))
+	}
+	if len(sizes) < 2 || sizes[0] <= limit || sizes[len(sizes)-1] > limit {
+		t.Errorf("requests of %d bytes to a model that takes %d", sizes, limit)
+	}
 	// Nothing is lost for people.
 	b.run("", "session", "export", "long").want(t, 0, "mark-long 0 lorem", fmt.Sprintf("mark-long %d lorem", turns-1))
 }

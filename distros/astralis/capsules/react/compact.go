@@ -23,13 +23,16 @@ const (
 
 var engine presence
 
+// maxScale bounds scale: beyond it, something else was counted.
+const maxScale = 3
+
 // scale is how many tokens a model counts for one of our estimate, as last seen.
 var scale = map[string]float64{}
 
 // learn compares the model's count with the estimate.
 func (t *turn) learn() {
 	if guess := t.estimate(); guess > 500 && t.round.InputTokens > 0 { // of little text it says little
-		scale[t.model.ID] = min(max(float64(t.round.InputTokens)/float64(guess), 0.8), 3)
+		scale[t.model.ID] = min(max(float64(t.round.InputTokens)/float64(guess), 0.8), maxScale)
 	}
 }
 
@@ -94,13 +97,34 @@ func enginePresent() bool {
 	return engine == present
 }
 
-func (t *turn) compact() error {
+func (t *turn) compact() error { return t.compactTo(t.room()) }
+
+// compactTo has the messages made to fit in half of so many tokens, as estimated.
+func (t *turn) compactTo(room uint64) error {
 	t.squeezed = true
 	t.enter(compacting, newID())
 	return ipc.Publish(abi.TopicCompact, abi.CompactRequest{
-		CorrelationID: t.awaits, SessionID: t.s.id, Messages: t.messages, MaxTokens: t.room(), TargetTokens: t.room() / 2,
+		CorrelationID: t.awaits, SessionID: t.s.id, Messages: t.messages, MaxTokens: room, TargetTokens: room / 2,
 		RequestTopic: t.model.RequestTopic, StreamTopic: t.model.StreamTopic, Model: t.modelName(),
 	})
+}
+
+// overflow shortens a conversation that the model has refused as too long, so that it can be asked once more. It tells
+// whether it does: not a second time, and not after some of an answer was shown.
+func (t *turn) overflow(refused abi.TurnError) (bool, error) {
+	if t.refused != nil || t.said.Len() > 0 || len(t.calls) > 0 || len(t.messages) < 2 || !enginePresent() {
+		return false, nil
+	}
+	t.refused = &refused
+	room := abi.EstimateAll(t.messages)
+	if guess := t.estimate(); t.model.ContextWindow > guess && guess > 0 {
+		// It counts more tokens than was thought, or its window is smaller: what comes next is measured by that.
+		scale[t.model.ID] = min(max(float64(t.model.ContextWindow)/float64(guess), t.factor()), maxScale)
+	}
+	if known := t.room(); known > 0 {
+		room = min(room, known)
+	}
+	return true, t.compactTo(room)
 }
 
 // handleCompacted goes on with the shorter conversation, and has the session keep it.
@@ -128,6 +152,10 @@ func handleCompacted(ctx *sdk.Context, raw json.RawMessage) error {
 		if err := t.shortened(r); err != nil {
 			return t.or(err)
 		}
+		return t.or(t.proceed())
+	}
+	if t.refused != nil { // it would be refused again
+		return t.failWith(*t.refused)
 	}
 	return t.or(t.proceed())
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 )
@@ -77,6 +78,65 @@ func TestCompaction(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("the engine was looked for %d times", asked)
+	}
+}
+
+// refuse lets the model refuse the running request as too long.
+func (d *driver) refuse() {
+	d.t.Helper()
+	text := "prompt is too long"
+	d.call("handle_llm_stream", abi.LlmStreamEvent{RequestID: d.turn().awaits, Event: abi.StreamEvent{Error: &text}, Failure: &abi.LlmFailure{Kind: abi.LlmContext}})
+}
+
+// A conversation that the model refuses as too long is compacted, and the model asked once more.
+func TestTooLongForTheModel(t *testing.T) {
+	shorter := abi.CompactResponse{Compacted: true, Messages: []abi.ChatMessage{abi.TextMessage(abi.RoleUser, "short")}, Kept: 0}
+	long := []abi.ChatMessage{abi.TextMessage(abi.RoleUser, strings.Repeat("long ", 800)), abi.TextMessage(abi.RoleUser, "hi")}
+	asking := func(t *testing.T, window uint64) (*driver, *turn) {
+		before := history
+		t.Cleanup(func() { history = before })
+		history = long
+		d := drive(t)
+		d.model.ContextWindow = window
+		turn := d.reach(streaming)
+		engine = present
+		return d, turn
+	}
+	for _, window := range []uint64{0, 8000} { // not known, and larger than what the model says
+		d, turn := asking(t, window)
+		d.refuse()
+		r := last[abi.CompactRequest](d, abi.TopicCompact)
+		if turn.phase != compacting || r.TargetTokens == 0 || r.TargetTokens > abi.EstimateAll(long)/2+1 {
+			t.Fatalf("window %d: phase %s, %+v", window, phaseNames[turn.phase], r)
+		}
+		if f := turn.factor(); (f > 1) != (window > 0) {
+			t.Errorf("window %d: a token of the estimate counts as %g", window, f)
+		}
+		d.compacted(turn.awaits, shorter)
+		if got := said(last[abi.LlmRequest](d, d.model.RequestTopic).Messages); turn.phase != streaming || got != "user:short" {
+			t.Fatalf("asked with %s", got)
+		}
+		d.says("done")
+		d.stored(turn.awaits)
+		if d.answer() != "done" {
+			t.Errorf("answer %q", d.answer())
+		}
+	}
+	for name, then := range map[string]func(d *driver, turn *turn){
+		"refused again":         func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, shorter); d.refuse() },
+		"it gets no shorter":    func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, abi.CompactResponse{}) },
+		"there is no engine":    func(d *driver, turn *turn) { engine = absent; d.refuse() },
+		"something was said":    func(d *driver, turn *turn) { s := "I"; d.event(turn.awaits, abi.StreamEvent{TextDelta: &s}); d.refuse() },
+		"there is only one":     func(d *driver, turn *turn) { turn.messages = turn.messages[:1]; d.refuse() },
+		"compaction takes long": func(d *driver, turn *turn) { d.refuse(); d.tick(compactTimeout * time.Second); d.wake(); d.refuse() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, turn := asking(t, 0)
+			then(d, turn)
+			if e := d.completed(); e.Error == nil || e.Error.Failure == nil || e.Error.Failure.Kind != abi.LlmContext {
+				t.Errorf("%+v", e)
+			}
+		})
 	}
 }
 

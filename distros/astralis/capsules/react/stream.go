@@ -34,9 +34,15 @@ func handleStream(ctx *sdk.Context, m abi.LlmStreamEvent) error {
 		t.round = *e.Usage // providers repeat it: only the last one of a round counts
 	case e.Error != nil:
 		t.answered = true
-		return t.failWith(abi.TurnError{Kind: "provider", Message: *e.Error, Failure: m.Failure})
+		failure := abi.TurnError{Kind: "provider", Message: *e.Error, Failure: m.Failure}
+		if m.Failure != nil && m.Failure.Kind == abi.LlmContext {
+			if again, err := t.overflow(failure); again {
+				return t.or(err)
+			}
+		}
+		return t.failWith(failure)
 	case e.Done:
-		t.answered = true
+		t.answered, t.refused = true, nil
 		t.learn()
 		return t.or(t.done())
 	}

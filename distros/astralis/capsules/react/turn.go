@@ -98,6 +98,7 @@ type turn struct {
 	head     int               // how many of messages stand for older ones
 	steered  []string          // messages that the next request takes in
 	squeezed bool              // compaction was tried since the model last spoke
+	refused  *abi.TurnError    // the model has refused the conversation as too long since it last spoke
 
 	said     strings.Builder // text of this round
 	calls    []*call
