@@ -18,12 +18,20 @@ import (
 // answer is what the vendor of these tests does with a request; each test sets it.
 var answer func(c *provider.Call) error
 
+// decode, if it is set, does it with the events of the answer.
+var decode func(c *provider.Call, events *provider.Events) error
+
 var _ = (&provider.Provider{
 	ID: "test", Name: "Test", Capabilities: []string{"text"}, NeedsKey: true, Window: 4000,
 	Encode: func(c *provider.Call) (*sdkhttp.Request, error) {
 		return &sdkhttp.Request{Method: "POST", URL: provider.Endpoint("/v1/x"), Body: []byte("{}")}, nil
 	},
-	Decode: func(c *provider.Call, _ *provider.Events) error { return answer(c) },
+	Decode: func(c *provider.Call, events *provider.Events) error {
+		if decode != nil {
+			return decode(c, events)
+		}
+		return answer(c)
+	},
 	List: func() *sdkhttp.Request {
 		return &sdkhttp.Request{URL: provider.Endpoint("/v1/models"), Headers: map[string]string{"k": provider.Key()}}
 	},

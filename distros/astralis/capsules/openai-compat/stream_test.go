@@ -91,12 +91,11 @@ func TestLineLimit(t *testing.T) {
 	}
 }
 
-func FuzzRelay(f *testing.F) {
-	f.Add("data: {\"choices\":[{\"delta\":{\"content\":\"é\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\n")
-	f.Add("data:{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n")
-	f.Fuzz(func(t *testing.T, in string) {
-		if whole, parts := play(t, in, len(in)+1), play(t, in, 1); whole.Said() != parts.Said() || whole.Error != parts.Error {
-			t.Errorf("%+v\nbut byte by byte\n%+v", whole, parts)
-		}
-	})
+func FuzzDecode(f *testing.F) {
+	providertest.Fuzz(f, vendor.ID,
+		"data: {\"choices\":[{\"delta\":{\"content\":\"é\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\n",
+		"data:{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n",
+		"data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\n",
+		"data: {\"error\":{\"message\":\"no\",\"code\":\"context_length_exceeded\"}}\n\n",
+	)
 }

@@ -123,10 +123,14 @@ func TestTooLongForTheModel(t *testing.T) {
 		}
 	}
 	for name, then := range map[string]func(d *driver, turn *turn){
-		"refused again":         func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, shorter); d.refuse() },
-		"it gets no shorter":    func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, abi.CompactResponse{}) },
-		"there is no engine":    func(d *driver, turn *turn) { engine = absent; d.refuse() },
-		"something was said":    func(d *driver, turn *turn) { s := "I"; d.event(turn.awaits, abi.StreamEvent{TextDelta: &s}); d.refuse() },
+		"refused again":      func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, shorter); d.refuse() },
+		"it gets no shorter": func(d *driver, turn *turn) { d.refuse(); d.compacted(turn.awaits, abi.CompactResponse{}) },
+		"there is no engine": func(d *driver, turn *turn) { engine = absent; d.refuse() },
+		"something was said": func(d *driver, turn *turn) {
+			s := "I"
+			d.event(turn.awaits, abi.StreamEvent{TextDelta: &s})
+			d.refuse()
+		},
 		"there is only one":     func(d *driver, turn *turn) { turn.messages = turn.messages[:1]; d.refuse() },
 		"compaction takes long": func(d *driver, turn *turn) { d.refuse(); d.tick(compactTimeout * time.Second); d.wake(); d.refuse() },
 	} {
