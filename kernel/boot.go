@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/capsule"
@@ -122,8 +121,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 		k.tasks.Go(func() { k.leaveWhenIdle(k.ctx) })
 	}
 	slog.Info("Ready", "workspace", o.Workspace, "took", k.bootTook)
-	// Booting decodes and compiles whole modules; what that left behind is not needed any more.
-	runtime.GC()
+	k.tasks.Go(func() { k.prepare(k.ctx) })
 	return nil
 }
 

@@ -232,7 +232,9 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	for _, ic := range m.Interceptors {
 		hc.Interceptors = append(hc.Interceptors, host.AutoSubscription{Topic: ic.Event, Action: ic.Action})
 	}
-	engine, err := k.runtime.Load(wasm.Interruptible(ctx), hc, binary)
+	engine, err := k.runtime.LoadLazily(wasm.Interruptible(ctx), hc, binary, func() ([]byte, error) {
+		return capstore.VerifyBinary(m.Dir, m, meta, k.opts.Home.BinDir())
+	})
 	if err != nil {
 		return nil, err
 	}

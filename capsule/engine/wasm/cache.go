@@ -26,7 +26,7 @@ const (
 // openCache opens the compile cache in dir. Whoever can write there can run code in this
 // process, so directories of others, or that others can write to, are refused.
 func openCache(dir string) (wazero.CompilationCache, error) {
-	for _, d := range []string{dir, filepath.Join(dir, nativeDir), filepath.Join(dir, meteredDir)} {
+	for _, d := range []string{dir, filepath.Join(dir, nativeDir), filepath.Join(dir, meteredDir), filepath.Join(dir, knownDir)} {
 		if err := checkCacheDir(d); err != nil {
 			return nil, err
 		}

@@ -73,6 +73,10 @@ func (e *Engine) Instantiate(ctx context.Context) (capsule.Instance, error) {
 // start makes the module and runs what it wants run before the first call.
 func (i *Instance) start(ctx context.Context) error {
 	e := i.e
+	compiled, err := e.module(ctx)
+	if err != nil {
+		return err
+	}
 	limit := min(InitDeadline, e.r.opts.CallDeadline)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: _initialize took longer than %s", context.DeadlineExceeded, limit))
 	defer cancel()
@@ -85,7 +89,7 @@ func (i *Instance) start(ctx context.Context) error {
 		WithRandSource(rand.Reader)
 	i.mod, i.mem, i.fns = nil, nil, make(map[string]api.Function)
 	i.enter(ctx, &host.Call{Principal: e.cap.Principal})
-	mod, err := e.r.rt.InstantiateModule(withMemory(i.ctx), e.compiled, cfg)
+	mod, err := e.r.rt.InstantiateModule(withMemory(i.ctx), compiled, cfg)
 	if err == nil && e.hsInit {
 		if _, err = mod.ExportedFunction("hs_init").Call(i.ctx, 0, 0); err != nil {
 			_ = mod.Close(ctx) // the error says more

@@ -2,6 +2,12 @@ package wasm
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -115,4 +121,70 @@ func TestMemoryLimitOption(t *testing.T) {
 	m.Pages = 2
 	_, err := r.Load(context.Background(), testCapsule(), m.Bytes())
 	wantError(t, err, "limit")
+}
+
+// A binary that was loaded before is not compiled again until it is needed. It is what it was, and one that
+// became unreadable meanwhile says so.
+func TestLoadLazily(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "cache")
+	m := one(nil, "hello", output(0, 5))
+	binary := m.Bytes()
+	asked := 0
+	again := func() ([]byte, error) { asked++; return binary, nil }
+	load := func(bin []byte) *Engine {
+		t.Helper()
+		r, _ := newRuntime(t, Options{CacheDir: dir})
+		e, err := r.LoadLazily(ctx, testCapsule(), bin, again)
+		must(t, err)
+		t.Cleanup(func() { must(t, e.Close(ctx)) })
+		return e
+	}
+	first := load(binary)
+	if first.compiled == nil {
+		t.Error("a binary that nobody has seen before was not compiled")
+	}
+	e := load(binary)
+	if e.compiled != nil || asked != 0 || !maps.Equal(e.entries, first.entries) || e.HasRun() {
+		t.Errorf("%+v", e.contract)
+	}
+	var wg sync.WaitGroup
+	for range 4 { // all at once: one of them compiles
+		wg.Go(func() {
+			i, err := e.Instantiate(ctx)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if out, err := invoke(i.(*Instance), ctx); out != "hello" || err != nil {
+				t.Errorf("%q %v", out, err)
+			}
+			if err := i.Close(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if asked != 1 {
+		t.Errorf("the binary was asked for %d times", asked)
+	}
+
+	// Damage to what is known, or to the compiled code, costs time and nothing else.
+	for _, sub := range []string{knownDir, meteredDir, nativeDir} {
+		for _, f := range cacheFiles(t, dir, sub) {
+			must(t, os.Truncate(f, 20))
+		}
+		must(t, load(binary).Prepare(ctx))
+	}
+	if e := load(binary); e.compiled != nil {
+		t.Error("what is known was not kept again")
+	}
+	again = func() ([]byte, error) { return nil, errors.New("it was changed") }
+	gone := load(binary)
+	if err := gone.Prepare(ctx); err == nil || !strings.Contains(err.Error(), "it was changed") {
+		t.Error(err)
+	}
+	if _, err := gone.Instantiate(ctx); err == nil {
+		t.Error("an instance of nothing")
+	}
 }

@@ -3,7 +3,6 @@ package wasm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -52,13 +51,9 @@ func (r *Runtime) precompile(ctx context.Context, binary []byte) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	metered, err := r.metered(binary)
+	m, err := r.build(ctx, binary)
 	if err != nil {
 		return err
-	}
-	m, err := r.compile(ctx, metered)
-	if err != nil {
-		return fmt.Errorf("compile: %w", err)
 	}
 	return m.Close(ctx)
 }

@@ -50,7 +50,8 @@ type Runtime struct {
 	host  *host.Host
 	opts  Options
 
-	memory int64 // bytes that an instance may have
+	memory int64  // bytes that an instance may have
+	offer  string // see fingerprint
 }
 
 // NewRuntime prepares the compiler and links the host modules.
@@ -82,6 +83,7 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 	if err := r.link(ctx); err != nil {
 		return nil, errors.Join(err, r.Close(ctx))
 	}
+	r.offer = r.fingerprint()
 	return r, nil
 }
 

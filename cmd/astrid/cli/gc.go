@@ -113,6 +113,12 @@ func (g *garbage) compiled(stores []string) error {
 			keep[i.Meta.WasmHash+"-"+meter.Version+".wasm"] = true
 		}
 	}
+	if err := g.sweep(filepath.Join(g.c.home.CacheDir(), "known"), func(name string) bool {
+		hash, rest, _ := strings.Cut(name, "-")
+		return !keep[hash+"-"+meter.Version+".wasm"] || !strings.HasPrefix(rest, meter.Version+"-")
+	}); err != nil {
+		return err
+	}
 	before := g.files
 	metered := filepath.Join(g.c.home.CacheDir(), "metered")
 	if err := g.sweep(metered, func(name string) bool { return !keep[name] }); err != nil || g.files == before {
