@@ -55,6 +55,21 @@ func BenchmarkReportBootWarm(b *testing.B) {
 	report("boot_warm", ms(median(took)), "ms", 1000)
 }
 
+// BenchmarkReportFirstAnswer: from nothing to the answer of a first prompt, which starts the daemon and needs the code of most
+// capsules.
+func BenchmarkReportFirstAnswer(b *testing.B) {
+	x := newBox(b, offline)
+	boot(b, x)
+	var took []time.Duration
+	for range 5 {
+		began := time.Now()
+		x.run("", "-p", "hello").want(b, 0, "offline")
+		took = append(took, time.Since(began))
+		x.run("", "stop").want(b, 0)
+	}
+	report("first_answer", ms(median(took)), "ms", 2000)
+}
+
 // BenchmarkReportBootCold: the same when everything must be compiled.
 func BenchmarkReportBootCold(b *testing.B) {
 	x := newBox(b, offline)
