@@ -155,6 +155,12 @@ func (i *Interceptor) PolicyFor(workspace string) *Policy {
 	return all.base
 }
 
+// Conceals tells whether agents are kept from a path in a workspace, see [Policy.Conceals].
+func (i *Interceptor) Conceals(workspace, file string) bool {
+	_, hidden := i.PolicyFor(workspace).Conceals(workspace, file)
+	return hidden
+}
+
 // Approvals is the manager of open requests.
 func (i *Interceptor) Approvals() *Manager { return i.approvals }
 

@@ -11,6 +11,16 @@ func (p *Policy) judgeFile(s *Subject, a *Action) verdict {
 		return hardBlock("no ..", "path %s contains a .. component", Display(a.Path))
 	}
 	file := p.fold(a.Path)
+	if a.InWorkspace {
+		if rel, ok := relative(s.Workspace, a.Path); ok {
+			if r, hit := p.rules.Ignore.Match(rel); hit {
+				return denied(r, IgnoreFile, "path %s is kept from agents", Display(a.Path))
+			}
+		}
+		if a.Kind != FSRead && p.IsIgnoreFile(s.Workspace, a.Path) {
+			return hardBlock("ignore file", "agents do not change %s", Display(a.Path))
+		}
+	}
 	for _, r := range p.deniedPaths {
 		if r.glob.Match(file) || coversRoot(r.glob.String(), file) {
 			return denied(r.Rule, "denied_paths", "path %s is denied", Display(a.Path))

@@ -27,7 +27,10 @@ type Rules struct {
 	AutoAllowWrite        []Rule
 	NeverAllow            []Rule // directories; beat everything except a workspace inside of them
 
-	// FoldCase compares denied_paths and never_allow without case: file systems of macOS find /ETC in /etc.
+	// Ignore is what the workspace's own ignore file says; nil is nothing.
+	Ignore *Ignore
+
+	// FoldCase compares denied_paths, never_allow and the ignore file without case: file systems of macOS find /ETC in /etc.
 	FoldCase bool
 
 	MaxArgumentSize       int64 // bytes; 0 = unlimited

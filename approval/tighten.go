@@ -25,6 +25,9 @@ func Tighten(base, ws Rules) Rules {
 	if n := ws.MaxArgumentSize; n > 0 && (base.MaxArgumentSize == 0 || n < base.MaxArgumentSize) {
 		r.MaxArgumentSize, r.MaxArgumentSizeSource = n, ws.MaxArgumentSizeSource
 	}
+	if ws.Ignore != nil {
+		r.Ignore = ws.Ignore
+	}
 	r.FoldCase = base.FoldCase || ws.FoldCase
 	r.SkipDeleteApproval = base.SkipDeleteApproval && ws.SkipDeleteApproval
 	r.SkipNetworkApproval = base.SkipNetworkApproval && ws.SkipNetworkApproval

@@ -43,7 +43,11 @@ func (k *Kernel) commitOverlay(ctx context.Context, principal string, raw json.R
 			}
 		}
 		rec := overlayRecord{Type: "overlay.commit", Session: p.Session, Workspace: v.Root(), Paths: p.Paths, OnConflict: p.OnConflict}
-		id, err := k.commit(ctx, principal, v, vfs.CommitOptions{Paths: p.Paths, OnConflict: policy, Preview: p.DryRun}, rec, p.DryRun, &out)
+		keep, err := k.kept(v.Root())
+		if err != nil {
+			return err
+		}
+		id, err := k.commit(ctx, principal, v, vfs.CommitOptions{Paths: p.Paths, OnConflict: policy, Preview: p.DryRun, Keep: keep}, rec, p.DryRun, &out)
 		if err != nil {
 			err = k.recordFailure(ctx, principal, rec, id, err)
 			if id != (audit.ID{}) && k.files.checkWhole(principal, p.Session) == nil {

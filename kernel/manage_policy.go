@@ -31,8 +31,8 @@ type policies struct {
 
 // workspacePolicy is what was read of a workspace's file.
 type workspacePolicy struct {
-	seen    fileState
-	err     error // why it could not be read: the strictest rules hold
+	seen    [2]fileState // of its configuration and its ignore file
+	err     error        // why it could not be read: the strictest rules hold
 	notices []string
 }
 
@@ -129,29 +129,36 @@ func (k *Kernel) refreshWorkspace(workspace string, anyway bool) error {
 	p := &k.policies
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := stateOf(workspaceFile(workspace))
+	now := [2]fileState{stateOf(workspaceFile(workspace)), stateOf(ignoreFile(workspace))}
 	if v, ok := p.known.Load(workspace); ok && !anyway && v.(*workspacePolicy).seen == now {
 		return v.(*workspacePolicy).err
 	}
 	w := &workspacePolicy{seen: now}
-	w.err = k.loadWorkspace(workspace, w)
+	ignore, ierr := readIgnore(workspace)
+	if ierr != nil {
+		slog.Warn("A workspace's ignore file cannot be used: all its files are kept from agents", "workspace", workspace, "error", ierr)
+	}
+	w.err = k.loadWorkspace(workspace, w, ignore)
 	if w.err != nil {
 		strictest := approval.DefaultRules()
 		strictest.Mode, strictest.ModeSource = approval.Safe, workspaceFile(workspace)
+		strictest.Ignore = ignore
 		err := k.gate.SetWorkspace(workspace, &strictest)
 		slog.Warn("A workspace's configuration cannot be used: its strictest rules hold", "workspace", workspace, "error", errors.Join(w.err, err))
 	}
+	w.err = errors.Join(w.err, ierr)
 	p.known.Store(workspace, w)
 	return w.err
 }
 
-func (k *Kernel) loadWorkspace(workspace string, w *workspacePolicy) error {
+func (k *Kernel) loadWorkspace(workspace string, w *workspacePolicy, ignore *approval.Ignore) error {
 	cfg, err := k.policies.load(workspace)
 	if err != nil {
 		return err
 	}
 	w.notices = texts(cfg.Notices)
-	if !slices.ContainsFunc(cfg.Files, func(f config.File) bool { return f.Layer == config.Workspaces }) {
+	own := slices.ContainsFunc(cfg.Files, func(f config.File) bool { return f.Layer == config.Workspaces })
+	if !own && ignore == nil {
 		k.gate.Budgets().SetWorkspaceLimits(workspace, nil)
 		return k.gate.SetWorkspace(workspace, nil)
 	}
@@ -160,10 +167,15 @@ func (k *Kernel) loadWorkspace(workspace string, w *workspacePolicy) error {
 		return err
 	}
 	rules := rulesOf(cfg, k.opts.Home)
+	rules.Ignore = ignore
 	if err := k.gate.SetWorkspace(workspace, &rules); err != nil {
 		return err
 	}
-	k.gate.Budgets().SetWorkspaceLimits(workspace, &limits)
+	var bounds *approval.Limits
+	if own {
+		bounds = &limits
+	}
+	k.gate.Budgets().SetWorkspaceLimits(workspace, bounds)
 	return nil
 }
 

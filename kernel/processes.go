@@ -30,8 +30,9 @@ const (
 type processes struct {
 	files  *files
 	hidden []string
-	bare   func(workspace string) bool                    // whether programs run outside of the sandbox there
-	config func(workspace string) (*config.Config, error) // what holds there, now
+	bare   func(workspace string) bool                      // whether programs run outside of the sandbox there
+	config func(workspace string) (*config.Config, error)   // what holds there, now
+	policy func(workspace string) (*approval.Policy, error) // the same
 
 	mu       sync.Mutex
 	rooms    map[sessionKey]*room
@@ -45,6 +46,10 @@ func (k *Kernel) newProcesses() *processes {
 		hidden: realPaths(k.opts.Home.Root()),
 		bare:   func(workspace string) bool { return k.gate.PolicyFor(workspace).Mode() == approval.Yolo },
 		config: k.policies.load,
+		policy: func(workspace string) (*approval.Policy, error) {
+			err := k.refreshWorkspace(workspace, false) // the user may have protected something just now
+			return k.gate.PolicyFor(workspace), err
+		},
 	}
 }
 

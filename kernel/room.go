@@ -10,6 +10,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/kernel/sandbox"
 	"github.com/unicity-astrid/astrid-go/vfs"
 )
@@ -72,8 +73,16 @@ func (r *room) start(ctx context.Context, c host.ProcessCommand) (*program, erro
 	if err := r.openLocked(ctx); err != nil {
 		return nil, err
 	}
+	policy, err := r.p.policy(r.overlay.fs.Root())
+	if err != nil {
+		return nil, err
+	}
+	covered, err := concealed(policy, r.overlay.fs)
+	if err != nil {
+		return nil, err
+	}
 	child, err := r.box.Start(sandbox.Command{
-		Path: c.Program.Path, Argv: c.Argv, Stdin: c.Stdin, Network: r.network, Bare: r.p.bare(r.overlay.fs.Root()),
+		Path: c.Program.Path, Argv: c.Argv, Stdin: c.Stdin, Network: r.network, Bare: policy.Mode() == approval.Yolo, Covered: covered,
 	})
 	if err != nil {
 		return nil, err

@@ -30,6 +30,8 @@ type CommitOptions struct {
 	Before func(*CommitResult) error
 	// Preview stops after Before, which need not fail then. It is possible while programs run in the tree, too.
 	Preview bool
+	// Keep, if not nil, names changes that do not happen, whatever a program wrote there. They are skipped.
+	Keep func(Change) bool
 }
 
 // Conflict is a path that both sides changed.
@@ -43,7 +45,7 @@ type CommitResult struct {
 	Committed []Change
 	// Conflicts that OnConflict decided.
 	Conflicts []Conflict
-	// Skipped stay in the overlay: devices, FIFOs and sockets that a child made, and with Ours what appeared in a directory after
+	// Skipped stay in the overlay: what Keep names and directories that would be deleted around it, devices, FIFOs and sockets that a child made, and with Ours what appeared in a directory after
 	// the overlay deleted it (a commit never deletes what the session did not see).
 	Skipped []Change
 }
@@ -94,8 +96,10 @@ func (v *OverlayVfs) commit(sel selection, o CommitOptions) (*CommitResult, erro
 	res := &CommitResult{}
 	var todo []Change
 	var theirs selection
-	for _, c := range withParents(all, sel) {
-		if (&stat{mode: c.New}).isSpecial() {
+	chosen := withParents(all, sel)
+	kept := keptPaths(chosen, o.Keep)
+	for _, c := range chosen {
+		if kept[c.Path] || (&stat{mode: c.New}).isSpecial() {
 			res.Skipped = append(res.Skipped, c)
 			continue
 		}
@@ -152,6 +156,29 @@ func (v *OverlayVfs) commit(sel selection, o CommitOptions) (*CommitResult, erro
 	}
 	res.Committed = todo
 	return res, nil
+}
+
+// keptPaths are the changes that do not happen because of Keep: those it names, and the end of a directory above one.
+func keptPaths(list []Change, keep func(Change) bool) map[string]bool {
+	if keep == nil {
+		return nil
+	}
+	kept := map[string]bool{}
+	for _, c := range list {
+		if !keep(c) {
+			continue
+		}
+		kept[c.Path] = true
+		for p := path.Dir(c.Path); p != "."; p = path.Dir(p) {
+			kept[p+"/"] = true
+		}
+	}
+	for _, c := range list {
+		if c.Old.IsDir() && !c.New.IsDir() && kept[c.Path+"/"] {
+			kept[c.Path] = true
+		}
+	}
+	return kept
 }
 
 // withParents returns the selected changes and the new directories that they need.

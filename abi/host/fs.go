@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -58,6 +59,9 @@ func (h *Host) planReaddir(ctx context.Context, f *frame, args [][]byte) (plan, 
 		names := make([]string, 0, len(entries))
 		for _, e := range entries {
 			if loc.scheme == "home" && loc.rel == "." && hiddenInHome(e.Name()) {
+				continue
+			}
+			if loc.scheme == "cwd" && h.svc.Gate.Conceals(loc.fs.Root(), filepath.Join(loc.abs, e.Name())) {
 				continue
 			}
 			names = append(names, e.Name())

@@ -17,6 +17,8 @@ import (
 // Gate decides and records every call. It is implemented by approval.Interceptor.
 type Gate interface {
 	Intercept(ctx context.Context, s approval.Subject, a approval.Action) (approval.Grant, error)
+	// Conceals tells whether the policy keeps agents from a path in a workspace, so that no list shows it.
+	Conceals(workspace, file string) bool
 }
 
 // Publisher puts messages on the bus, through the guards.

@@ -80,6 +80,11 @@ func (b *Box) Start(c Command) (*Child, error) {
 	if err := checkCommand(&c); err != nil {
 		return nil, err
 	}
+	for _, cover := range c.Covered {
+		if err := checkPath("covered path", cover.Path); err != nil {
+			return nil, err
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

@@ -52,6 +52,10 @@ func (o *Options) bwrapArgs(bwrap string, c *Command, uid, gid int) []string {
 	} else {
 		a = o.isolate(a, c)
 	}
+	a = cover(a, c.Covered)
+	if !c.Bare {
+		a = append(a, "--remount-ro", "/")
+	}
 	a = append(a, "--chdir", o.Workspace, "--", c.Path)
 	if len(c.Argv) > 1 {
 		a = append(a, c.Argv[1:]...)
@@ -105,8 +109,30 @@ func (o *Options) isolate(a []string, c *Command) []string {
 			a = mask(a, filepath.Join(o.Home, name))
 		}
 	}
-	return append(a, "--remount-ro", "/")
+	return a
 }
+
+// cover hides parts of the workspace, as the session has it: what the disk has there may be of another kind.
+func cover(a []string, list []Covered) []string {
+	for _, c := range list {
+		switch {
+		case c.Readable:
+			a = append(a, "--ro-bind", c.Path, c.Path)
+		case c.Dir:
+			a = emptyDir(a, c.Path)
+		default:
+			a = emptyFile(a, c.Path)
+		}
+	}
+	return a
+}
+
+func emptyDir(a []string, p string) []string {
+	return append(a, "--perms", "000", "--size", "4096", "--tmpfs", p, "--remount-ro", p)
+}
+
+// emptyFile puts a device there that cannot be opened, because mounts in a sandbox have none.
+func emptyFile(a []string, p string) []string { return append(a, "--ro-bind", "/dev/null", p) }
 
 // system shows the directories of the system, links as links.
 func (o *Options) system(a []string) []string {
@@ -143,9 +169,9 @@ func mask(a []string, p string) []string {
 	case err != nil || fi.Mode()&os.ModeSymlink != 0: // what a link leads to is hidden where it is
 		return a
 	case fi.IsDir():
-		return append(a, "--perms", "000", "--size", "4096", "--tmpfs", p, "--remount-ro", p)
+		return emptyDir(a, p)
 	}
-	return append(a, "--ro-bind", "/dev/null", p)
+	return emptyFile(a, p)
 }
 
 func exists(p string) bool {

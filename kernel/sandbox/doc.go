@@ -9,7 +9,7 @@
 //
 //   - It sees the system's directories and a list of files of /etc, read only; the workspace through the overlay; an empty home and
 //     an empty /tmp of its own; a minimal /dev; a /proc of its own processes in which the settings of the machine are read only.
-//     [Options].Hidden is seen by nobody.
+//     [Options].Hidden is seen by nobody, and what [Command].Covered names of the workspace is there, but empty and closed.
 //   - It has no capability, no way to get one (no_new_privs), no user namespace to get one in, and a filter that takes keyrings,
 //     bpf, io_uring, mounts, odd sockets and the like away.
 //   - It has no network but a loopback of its own. With [Command].Network it has the machine's, and no Unix sockets then, because
@@ -32,6 +32,6 @@
 // Two of them got through at first: /proc/sys was writable for children of root, and what a program had left behind outlived it
 // for a moment.
 //
-// What is not held: a child can read all of the workspace, also what denied_paths keeps from guests; it sees the names of users and
+// What is not held: a child reads all of the workspace that is not covered when it starts; it sees the names of users and
 // what the system's directories show everybody; it can use the processor that its limits allow. Programs of 32 bits do not run.
 package sandbox

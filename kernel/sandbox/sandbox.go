@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -82,6 +83,15 @@ type Command struct {
 	// Bare runs it outside of the sandbox: it sees the files, the environment and the network of the user. What it writes
 	// to the workspace still goes to the overlay, Hidden still holds, and it still ends with its box.
 	Bare bool
+	// Covered is what the program does not see of the workspace, with Bare either (but on macOS). It must exist.
+	Covered []Covered
+}
+
+// Covered is a file or directory of the workspace that a child finds empty, closed and not to be removed.
+type Covered struct {
+	Path     string // absolute
+	Dir      bool   // it is a directory
+	Readable bool   // it may be read, and not changed
 }
 
 // Exit is how a child ended.
@@ -123,6 +133,11 @@ func (o *Options) setDefaults() error {
 func checkCommand(c *Command) error {
 	if err := checkPath("program", c.Path); err != nil {
 		return err
+	}
+	for _, cover := range c.Covered {
+		if !filepath.IsAbs(cover.Path) {
+			return fmt.Errorf("what is covered must be an absolute path, got: %s", cover.Path)
+		}
 	}
 	for _, arg := range c.Argv {
 		if strings.ContainsRune(arg, 0) {

@@ -40,6 +40,11 @@ func (o *Options) seatbelt(c *Command, scratch string) string {
 			hidden = append(hidden, o.Home+"/"+name)
 		}
 	}
+	for _, cover := range c.Covered { // the workspace cannot be written to anyway
+		if !cover.Readable {
+			hidden = append(hidden, cover.Path)
+		}
+	}
 	if len(hidden) > 0 {
 		paths("deny file-read* file-write*", "subpath", hidden...)
 	}
