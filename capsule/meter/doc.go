@@ -39,6 +39,9 @@
 //   - small functions without loops and calls are not charged at all, their
 //     callers pay for them. They cannot recurse.
 //
+// Long data segments are split for the same reason: the runtime copies each as a whole
+// when it instantiates a module.
+//
 // Bulk operations (memory.fill, copy, init, grow and their table twins) charge
 // by their length operand before they start. Those on memory are done in pieces of
 // a megabyte with a test between them, as whole ones would hold up the collector

@@ -23,6 +23,9 @@ func (m *module) encode() ([]byte, error) {
 		return nil, err
 	}
 	m.out[secFunction], m.out[secCode] = m.functionSection(), code
+	if m.out[secDataCount] != nil {
+		m.out[secDataCount] = m.dataCountSection()
+	}
 
 	size := len(magic) + len(m.custom)
 	for _, p := range m.out {

@@ -117,7 +117,9 @@ func (w *bodyWriter) misc(r *reader) {
 	case miscTableInit, miscTableCopy:
 		w.out = appendU32(w.out, r.u32())
 		w.out = appendU32(w.out, r.u32())
-	case miscDataDrop, miscElemDrop, miscTableGrow, miscTableSize, miscTableFill:
+	case miscDataDrop:
+		w.out = appendU32(w.out, w.m.dataIndex(r.u32()))
+	case miscElemDrop, miscTableGrow, miscTableSize, miscTableFill:
 		w.out = appendU32(w.out, r.u32())
 	}
 }
@@ -130,7 +132,7 @@ func (w *bodyWriter) memoryOp(r *reader, sub byte) {
 	switch sub {
 	case miscMemoryInit:
 		p.segment = r.u32()
-		imm = append(appendU32(nil, p.segment), 0)
+		imm = append(appendU32(nil, w.m.dataIndex(p.segment)), 0)
 	case miscMemoryCopy:
 		imm = []byte{0, 0}
 		r.zero()

@@ -7,7 +7,7 @@ import (
 
 // Version names the rewriting scheme. It stands in the astrid.meter section of
 // each output; a cache of rewritten modules must be keyed by it.
-const Version = "2"
+const Version = "3"
 
 // Names the rewritten module and its host agree on.
 const (

@@ -51,8 +51,14 @@ type module struct {
 	nTables   int
 	nLocals   int // declared in all functions together
 	hasMemory bool
-	dataSizes []uint32 // of the data segments
-	pieces    pieces
+
+	importsMemory bool
+	dataCounted   uint32   // data segments, as the data count section says
+	nSegments     uint32   // data segments, as there are
+	dataSizes     []uint32 // of the data segments
+	newData       []uint32 // their indices in the output
+	splits        uint32   // pieces of those that were split, without the last of each
+	pieces        pieces
 
 	bodies []*reader
 	leaf   []uint16 // per defined function: cost if its callers pay for it, else 0

@@ -55,7 +55,7 @@ func (m *module) pieceBodies(out []byte, e *emitter) []byte {
 		case miscMemoryCopy:
 			imm = []byte{0, 0}
 		case miscMemoryInit:
-			imm = append(appendU32(nil, p.segment), 0)
+			imm = append(appendU32(nil, m.dataIndex(p.segment)), 0)
 		}
 		op := func() { e.out = append(append(e.out, opMiscPrefix, p.op), imm...) }
 		switch p.op {

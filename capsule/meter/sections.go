@@ -27,7 +27,7 @@ func (m *module) imports(r *reader) []byte {
 			m.countTable(r)
 		case externMemory:
 			out = limits(r, out, 0)
-			m.hasMemory = true
+			m.hasMemory, m.importsMemory = true, true
 		case externGlobal:
 			out = m.globalType(r, out)
 			m.nGlobals++
@@ -160,30 +160,6 @@ func (m *module) exports(r *reader) []byte {
 }
 
 func (m *module) start(r *reader) []byte { return m.funcIndex(r, nil) }
-
-func (m *module) dataCount(r *reader) []byte { return appendU32(nil, r.u32()) }
-
-func (m *module) data(r *reader) []byte {
-	n := r.count("data segments", m.o.MaxSegments)
-	out := appendU32(nil, uint32(n))
-	for i := 0; i < n && r.err == nil; i++ {
-		flags := r.u32()
-		if flags > 2 {
-			r.fail("data segment flags %#x", flags)
-		}
-		out = appendU32(out, flags)
-		if flags == 2 {
-			out = appendU32(out, r.u32())
-		}
-		if flags != 1 {
-			out = m.constExpr(r, typeI32, out)
-		}
-		p := r.bytes(r.u32())
-		m.dataSizes = append(m.dataSizes, uint32(len(p)))
-		out = append(appendU32(out, uint32(len(p))), p...)
-	}
-	return out
-}
 
 // funcIndex copies a function index.
 func (m *module) funcIndex(r *reader, out []byte) []byte {
