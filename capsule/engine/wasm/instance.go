@@ -11,6 +11,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -27,8 +28,9 @@ var (
 type Instance struct {
 	e    *Engine
 	host *host.Instance
-	mod  api.Module // nil while it is made
-	mem  api.Memory // nil for a guest without
+	mod  api.Module    // nil while it is made
+	mem  api.Memory    // nil for a guest without
+	lin  *linearMemory // what mem lies in
 	fns  map[string]api.Function
 	out  *lineWriter
 	size int64 // memory last accounted, in bytes
@@ -87,9 +89,10 @@ func (i *Instance) start(ctx context.Context) error {
 		WithSysWalltime().WithSysNanotime().
 		WithNanosleep(i.sleep).
 		WithRandSource(rand.Reader)
-	i.mod, i.mem, i.fns = nil, nil, make(map[string]api.Function)
+	i.mod, i.mem, i.lin, i.fns = nil, nil, nil, make(map[string]api.Function)
 	i.enter(ctx, &host.Call{Principal: e.cap.Principal})
-	mod, err := e.r.rt.InstantiateModule(withMemory(i.ctx), compiled, cfg)
+	defer func() { i.lin.drop() }()
+	mod, err := i.make(compiled, cfg)
 	if err == nil && e.hsInit {
 		if _, err = mod.ExportedFunction("hs_init").Call(i.ctx, 0, 0); err != nil {
 			_ = mod.Close(ctx) // the error says more
@@ -97,11 +100,26 @@ func (i *Instance) start(ctx context.Context) error {
 	}
 	i.leave()
 	if err != nil {
+		i.lin.Free() // wazero does not where a start function fails
 		return fmt.Errorf("capsule %s: instantiate: %w", e.cap.ID, endOf(ctx, err))
 	}
 	i.mod, i.mem = mod, memoryOf(mod)
 	i.account()
 	return nil
+}
+
+// make instantiates the module, with a memory that is held once.
+func (i *Instance) make(compiled wazero.CompiledModule, cfg wazero.ModuleConfig) (mod api.Module, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			failed, ok := r.(*memoryError)
+			if !ok {
+				panic(r)
+			}
+			err = failed
+		}
+	}()
+	return i.e.r.rt.InstantiateModule(experimental.WithMemoryAllocator(i.ctx, allocator(&i.lin)), compiled, cfg)
 }
 
 // memoryOf returns a module's memory, or nil if it has none.
@@ -162,6 +180,12 @@ func (i *Instance) run(ctx context.Context, export string, input []byte, call *h
 	if fn == nil {
 		return nil, fmt.Errorf("capsule %s: %w: %s", i.e.cap.ID, capsule.ErrNoExport, export)
 	}
+	// The guest may end its module, and with it its memory, while a host function still uses it.
+	lin := i.lin
+	if !lin.hold() {
+		return nil, fmt.Errorf("capsule %s: %s: %w: the instance is closed", i.e.cap.ID, export, capsule.ErrInstanceDead)
+	}
+	defer lin.drop()
 	i.enter(ctx, call)
 	defer i.leave()
 	if i.e.extism {

@@ -24,7 +24,7 @@ func threadTime() time.Duration {
 // BenchmarkHostileStretch measures the longest stretch of guest code between two yields, in processor time, which
 // does not depend on what else the machine does: BENCH guest_stretch_<guest> <ns> ns 5000000 <ratio>.
 func BenchmarkHostileStretch(b *testing.B) {
-	for _, name := range []string{"fill", "grow", "recursion", "functions", "run-loop", "init-loop", "extism-churn", "extism-blocks", "extism-grow"} {
+	for _, name := range []string{"fill", "grow", "grow-once", "recursion", "functions", "run-loop", "init-loop", "extism-churn", "extism-blocks", "extism-grow"} {
 		runtime.LockOSThread()
 		var last, longest time.Duration
 		yields := 0

@@ -48,6 +48,7 @@ var guests = map[string]Module{
 	"fill":        straightFill(),
 	"init-loop":   {Pages: 1, Funcs: []Func{message(Const64(0)), {Export: "_initialize", Code: Forever()}}},
 	"start-loop":  {Pages: 1, Funcs: []Func{message(Const64(0)), {Code: Forever()}}, Start: 1},
+	"grow-once":   {Pages: 1, Table: 1, Funcs: []Func{message(growOnce)}},
 	"grow":        {Pages: 1, Table: 1, Funcs: []Func{message(Forever(grow))}},
 	"functions":   manyFunctions(10_000),
 	"pointers":    probe(pointers, "", Native(abi.ReadFile, 1), Native(abi.WriteFile, 2), Native(abi.KvSet, 2), Take, Native(abi.HTTPRequestFn, 1)),
@@ -126,6 +127,12 @@ func straightFill() Module {
 
 // grow takes a page and an entry of the table more.
 var grow = Code(Const32(1), Grow, Drop, NullFunc, Const32(1000), GrowTable, Drop)
+
+// growOnce takes all the memory and table there is at once, and touches each page.
+var growOnce = Code(
+	Const32(abi.MaxMemoryPages-1), Grow, Drop, NullFunc, Const32(1<<20-1), GrowTable, Drop,
+	Times(abi.MaxMemoryPages*16, 1, Get(1), Const32(12), []byte{0x74}, Const32(4096), Sub, Const32(1), []byte{0x36, 2, 0}), // at[(n-1) << 12] = 1
+	Forever())
 
 // manyFunctions call the next one two times each.
 func manyFunctions(n int) Module {
