@@ -16,7 +16,7 @@ const (
 	CodeNotFound                // the thing named does not exist
 	CodeExists                  // the thing named exists already
 	CodeTooLarge                // a size limit is exceeded; the message says which
-	CodeLimit                   // a count or rate limit is exceeded; try again later or free something
+	CodeLimit                   // a count or rate limit is exceeded, that of recorded calls among them; try again later or free something
 	CodeQueueFull               // a receiver's queue is full; the message names the receiver
 	CodeHandle                  // no such handle, or it belongs to somebody else
 	CodeTimeout                 // the operation did not finish in time

@@ -9,11 +9,12 @@ type Stats struct {
 	Deferred                uint64
 	AuditFailed             uint64
 	Cancelled               uint64
+	Braked                  uint64 // refused without an entry of their own
 }
 
 type counters struct {
-	light                                   [3]atomic.Uint64 // by class; Guarded's place counts allowed guarded calls
-	denied, deferred, auditFailed, canceled atomic.Uint64
+	light                                           [3]atomic.Uint64 // by class; Guarded's place counts allowed guarded calls
+	denied, deferred, auditFailed, canceled, braked atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -22,6 +23,6 @@ func (i *Interceptor) Stats() Stats {
 	return Stats{
 		Plain: c.light[Plain].Load(), Message: c.light[Message].Load(), Guarded: c.light[Guarded].Load(),
 		Denied: c.denied.Load(), Deferred: c.deferred.Load(), AuditFailed: c.auditFailed.Load(),
-		Cancelled: c.canceled.Load(),
+		Cancelled: c.canceled.Load(), Braked: c.braked.Load(),
 	}
 }

@@ -27,12 +27,12 @@ var (
 )
 
 // Denial is the refusal of one action. errors.Is tells its sort: ErrDenied (with ErrBudget for budgets),
-// ErrDeferred or ErrAuditFailed.
+// ErrDeferred, ErrBraked or ErrAuditFailed.
 type Denial struct {
 	Layer     string // one of the Layer constants
 	Rule      string // the rule that decided, as configured or as declared
 	Source    string // file:line that set the rule; "" for built-in ones
-	AuditID   string // entry that recorded the refusal; "" when it could not be written
+	AuditID   string // entry that recorded the refusal; "" when it could not be written, or the brake let none be
 	Reason    string // one sentence, safe to show
 	RequestID string // of the queued request (ErrDeferred)
 

@@ -20,6 +20,10 @@
 // else than its resource are refused; the resource of a command is rebuilt from its argument vector, that of a
 // request gets one spelling.
 //
+// A capsule whose calls have filled the log as far as they may ([Brake]) is braked: for ten minutes those of its calls that
+// would be recorded are refused with [ErrBraked]. The first of them has an entry that says why, and when the brake opens, or
+// the daemon ends, an outcome entry of that one says how many more there were. Nothing that is allowed goes unrecorded.
+//
 // # Policy
 //
 // Hard blocks hold in every mode and whatever tokens or allowances say: `..` components in any encoding, privileged

@@ -29,6 +29,9 @@ func (i *Interceptor) guarded(ctx context.Context, s Subject, a Action) (Grant, 
 	if err := s.check(); err != nil {
 		return nil, i.refuse(ctx, s, a, refusal{is: ErrDenied, layer: LayerManifest, rule: "subject", reason: err.Error()})
 	}
+	if err := i.braked(ctx, s, a); err != nil {
+		return nil, err
+	}
 	if err := a.complete(); err != nil {
 		return nil, i.refuse(ctx, s, a, refusal{is: ErrDenied, layer: LayerPolicy, rule: "resource", reason: err.Error()})
 	}
@@ -160,6 +163,7 @@ func (i *Interceptor) admit(ctx context.Context, s Subject, a Action, v verdict,
 		i.counters.auditFailed.Add(1)
 		return nil, auditFailed(err)
 	}
+	i.brakes.charge(&s, rec.size())
 	if c.after != nil {
 		if proof := c.after(context.WithoutCancel(ctx), id); proof != "" {
 			c.proof = proof

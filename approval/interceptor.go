@@ -19,6 +19,7 @@ type Options struct {
 	Budgets    *Budgets    // nil: unlimited, in memory
 	Allowances *Allowances // nil: none persisted
 	Approvals  *Manager    // nil: nobody ever attaches, requests are queued in memory
+	Brake      Brake       // zero: capsules may fill the audit log
 	Now        func() time.Time
 	Log        *slog.Logger
 	// Locate says where a session works, for subjects that name no workspace or no home. It is called for every Guarded
@@ -46,6 +47,7 @@ type Interceptor struct {
 	policies atomic.Pointer[policies]
 	policyMu sync.Mutex // serialises SetPolicy
 	counters counters
+	brakes   brakes
 }
 
 // policies are the policy of each workspace that has its own, and the one for all others.
@@ -96,6 +98,10 @@ func New(o Options) (*Interceptor, error) {
 		}
 	}
 	i.policies.Store(&policies{base: o.Policy})
+	if o.Brake.closedFor == 0 {
+		o.Brake.closedFor = brakeClosedFor
+	}
+	i.brakes = brakes{Brake: o.Brake, now: i.now, opened: i.noteOpened, of: make(map[brakeKey]*brakeState)}
 	i.approvals.bind(i)
 	return i, nil
 }

@@ -33,6 +33,15 @@ func policyRefusal(v verdict) refusal {
 
 // refuse records a refusal and returns it. When it cannot be recorded the answer is still no.
 func (i *Interceptor) refuse(ctx context.Context, s Subject, a Action, r refusal) error {
+	if r.recorded == nil && r.is != ErrDeferred { // what is queued is always recorded
+		if err := i.braked(ctx, s, a); err != nil {
+			return err
+		}
+	}
+	return i.recordRefusal(ctx, s, a, r)
+}
+
+func (i *Interceptor) recordRefusal(ctx context.Context, s Subject, a Action, r refusal) *Denial {
 	d := &Denial{Layer: r.layer, Rule: r.rule, Source: r.source, Reason: r.reason, RequestID: r.requestID,
 		is: r.is, cause: r.cause}
 	rec := record(&s, &a)
@@ -46,6 +55,7 @@ func (i *Interceptor) refuse(ctx context.Context, s Subject, a Action, r refusal
 		i.counters.auditFailed.Add(1)
 		return auditFailed(err)
 	}
+	i.brakes.charge(&s, rec.size())
 	d.AuditID = id
 	if r.is == ErrDeferred {
 		i.counters.deferred.Add(1)

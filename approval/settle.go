@@ -21,6 +21,7 @@ func (g *grant) Settle(ctx context.Context, o Outcome) error {
 	if o.Err != nil {
 		rec.Err = Display(o.Err.Error())
 	}
+	g.gate.brakes.charge(&g.subject, rec.size())
 	return errors.Join(err, g.gate.auditor.Settle(ctx, rec))
 }
 

@@ -84,6 +84,7 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *f
 		Auditor: approval.NewAuditLog(g.log), Tokens: approval.NewTokenStore(g.tokens), Policy: policy,
 		Budgets: budgets, Allowances: allowances, Approvals: approvals, Now: o.Now,
 		Locate: f.place,
+		Brake:  approval.Brake{BytesPerDay: cfg.Audit.CapsuleBytes, Source: cfg.Origin("audit.capsule_mb_per_day").String()},
 		OnBudgetWarning: func(s approval.Subject, w approval.BudgetWarning) {
 			slog.Warn("Budget is nearly used up", "principal", s.Principal, "session", s.Session, "scope", w.Scope, "spent", w.Spent, "max", w.Max)
 		},
@@ -94,6 +95,9 @@ func (g *gate) open(ctx context.Context, h home.Home, store storage.Engine, f *f
 // Close makes the log durable and forgets the key.
 func (g *gate) Close() error {
 	var errs []error
+	if g.Interceptor != nil {
+		g.Interceptor.Close()
+	}
 	if g.log != nil {
 		errs = append(errs, g.log.Close())
 	}

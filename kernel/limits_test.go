@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/audit"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 )
 
@@ -55,5 +57,52 @@ func TestConfiguredLimits(t *testing.T) {
 	}
 	if size > int64(len(files))*(1<<20+1<<10) {
 		t.Errorf("the log has %d bytes", size)
+	}
+}
+
+// TestAuditBrake: a capsule that makes recorded calls without end fills the log as far as the configuration lets it. That is
+// recorded, and how many calls were refused for it; a capsule beside it is not concerned.
+func TestAuditBrake(t *testing.T) {
+	k := boot(t, func(o *Options) {
+		hostileHome(t, o)
+		text, err := os.ReadFile(o.Home.ConfigFile())
+		check(t, err)
+		check(t, os.WriteFile(o.Home.ConfigFile(), append(text, "[audit]\ncapsule_mb_per_day = 1\n"...), 0o600))
+		installGuest(t, o.Home, "reads", hostileGuests(t)["reads"])
+		installGuest(t, o.Home, "other", hostileGuests(t)["reads"])
+	})
+	entries := func(capsule string, verdict audit.Verdict) (found []audit.Entry) {
+		for e, err := range k.gate.log.Query(t.Context(), audit.Filter{Principal: "default", Capsule: capsule, Verdict: verdict}) {
+			check(t, err)
+			found = append(found, e)
+		}
+		return found
+	}
+	for n := 0; len(entries("reads", audit.Deny)) == 0; n++ { // each call lasts until its deadline
+		if n == 20 {
+			t.Fatalf("%d calls are recorded, and none is refused", len(entries("reads", "")))
+		}
+		_, _ = callCapsule(k, "reads")
+	}
+	recorded := len(entries("reads", ""))
+	_, _ = callCapsule(k, "reads")
+	if n := len(entries("reads", "")); n != recorded {
+		t.Errorf("%d entries more were made of calls that are refused", n-recorded)
+	}
+	closing := entries("reads", audit.Deny)
+	if len(closing) != 1 || closing[0].Layer != approval.LayerAudit || closing[0].Rule != "audit.capsule_mb_per_day" || !strings.Contains(closing[0].Source, "config.toml:6") {
+		t.Errorf("it is recorded as %+v", closing[0].Draft)
+	}
+	if n := k.gate.Stats().Braked; n < 10 {
+		t.Errorf("%d calls were refused without an entry", n)
+	}
+	_, _ = callCapsule(k, "other")
+	if len(entries("other", audit.Allow)) == 0 {
+		t.Error("the other capsule's calls are refused too")
+	}
+	k.gate.Interceptor.Close()
+	last := entries("reads", "")[recorded]
+	if last.Kind != audit.KindOutcome || last.Of != closing[0].ID || !strings.HasSuffix(last.Outcome.Text, "more calls were refused, and not recorded each") {
+		t.Errorf("the end is recorded as %+v", last)
 	}
 }

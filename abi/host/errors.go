@@ -20,6 +20,7 @@ var codes = []struct {
 	{approval.ErrBudget, abi.CodeBudget},
 	{approval.ErrDeferred, abi.CodeDeferred},
 	{approval.ErrAuditFailed, abi.CodeAudit},
+	{approval.ErrBraked, abi.CodeLimit},
 	{approval.ErrDenied, abi.CodeDenied},
 	{vfs.ErrEscape, abi.CodeDenied},
 	{vfs.ErrReplaced, abi.CodeDenied},

@@ -84,7 +84,8 @@ type Price struct {
 
 // Audit is the section of the same name.
 type Audit struct {
-	Sync string // "group": in-workspace reads may be acknowledged up to 50 ms before they are on disk; "always": never
+	Sync         string // "group": in-workspace reads may be acknowledged up to 50 ms before they are on disk; "always": never
+	CapsuleBytes int64  // that the calls of one capsule add for one principal per day
 }
 
 // HTTP bounds the requests of capsules.
@@ -173,7 +174,7 @@ func (c *Config) fill() {
 		WarnAtPercent:   int(c.whole("budget.warn_at_percent")),
 		Tariff:          c.values["budget.tariff"].v.([]Price),
 	}
-	c.Audit = Audit{Sync: c.text("audit.sync")}
+	c.Audit = Audit{Sync: c.text("audit.sync"), CapsuleBytes: c.whole("audit.capsule_mb_per_day") << 20}
 	c.HTTP = HTTP{
 		Timeout:          seconds("http.timeout_secs"),
 		StreamIdle:       seconds("http.stream_idle_secs"),

@@ -27,6 +27,7 @@
 //	secrets.store                     kernel/secrets: where the key to a new home's secrets is kept
 //	budget.*                          approval: the limits of the budget layer; budget.tariff its floors per host
 //	audit.sync                        audit: "group" or "always"
+//	audit.capsule_mb_per_day          approval: what one capsule may add to the log for one principal
 //	http.*                            abi/host: the http functions
 //	limits.guest_memory_mb            capsule/engine/wasm: memory of one instance
 //	limits.call_deadline_secs         capsule: one call of a capsule

@@ -98,6 +98,8 @@ var keys = []key{
 
 	{"audit.sync", text, "group", stricter("always", "group"), "ASTRID_AUDIT_SYNC", oneOf("always", "group"),
 		"when an entry counts as written: group or always"},
+	{"audit.capsule_mb_per_day", whole, int64(512), nil, "", between(1, 1<<20),
+		"what one capsule's calls may add to the audit log for one principal on one day, in MiB"},
 
 	{"http.timeout_secs", whole, int64(abi.HTTPTimeout.Seconds()), atMost, "", between(1, 3600),
 		"for a request of a capsule, or until a stream begins"},
