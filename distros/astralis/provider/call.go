@@ -22,8 +22,9 @@ type Call struct {
 	calls  []*toolCall
 	usage  *abi.Usage // as last reported
 	reason string
-	said   int // bytes published
+	said   int // bytes handed on
 	sent   int // events published
+	held   held
 }
 
 type toolCall struct {
@@ -31,7 +32,15 @@ type toolCall struct {
 	over bool
 }
 
+// emit publishes an event, after what is held.
 func (c *Call) emit(e abi.StreamEvent) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	return c.send(e)
+}
+
+func (c *Call) send(e abi.StreamEvent) error {
 	c.sent++
 	if err := c.p.publish(abi.LlmStreamEvent{RequestID: c.RequestID, Event: e}); err != nil {
 		return &publishError{err}
@@ -41,20 +50,12 @@ func (c *Call) emit(e abi.StreamEvent) error {
 
 // Text hands on a piece of the answer.
 func (c *Call) Text(s string) error {
-	if s == "" {
-		return nil
-	}
-	c.said += len(s)
-	return c.emit(abi.StreamEvent{TextDelta: &s})
+	return c.hold(text, "", s)
 }
 
 // Reasoning hands on a piece of what the model thinks.
 func (c *Call) Reasoning(s string) error {
-	if s == "" {
-		return nil
-	}
-	c.said += len(s)
-	return c.emit(abi.StreamEvent{ReasoningDelta: &s})
+	return c.hold(reasoning, "", s)
 }
 
 // Start opens a tool call. name is the vendor's.
@@ -65,11 +66,7 @@ func (c *Call) Start(id, name string) error {
 
 // Args hands on a piece of a call's arguments.
 func (c *Call) Args(id, s string) error {
-	if s == "" {
-		return nil
-	}
-	c.said += len(s)
-	return c.emit(abi.StreamEvent{ToolCallDelta: &abi.ToolCallDelta{ID: id, ArgsDelta: s}})
+	return c.hold(arguments, id, s)
 }
 
 // End closes a call; those that are open at the end of the answer are closed then.

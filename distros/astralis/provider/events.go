@@ -109,8 +109,11 @@ func (e *Events) line() ([]byte, error) {
 	}
 }
 
-// more waits for bytes, or for word that nobody wants them any more.
+// more waits for bytes, or for word that nobody wants them any more. What came before is published first.
 func (e *Events) more() ([]byte, error) {
+	if err := e.call.flush(); err != nil {
+		return nil, err
+	}
 	for {
 		b, err := e.stream.NextUnless(e.call.cancel)
 		if errors.Is(err, abi.ErrCanceled) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -317,5 +318,57 @@ func TestRoundsAreBounded(t *testing.T) {
 	keys, err := g.HostCall(abi.KvListKeys, "rounds.")
 	if err != nil || strings.Count(string(keys), "rounds.") != 64 || strings.Contains(string(keys), "rounds.one") || !strings.Contains(string(keys), "rounds.s79") {
 		t.Errorf("%s %v", keys, err)
+	}
+}
+
+// Pieces that are here together are one event; nobody waits while something is held.
+func TestPiecesBecomeOneEvent(t *testing.T) {
+	decode = func(c *provider.Call, events *provider.Events) error {
+		for {
+			e, err := events.Next()
+			if errors.Is(err, io.EOF) {
+				return c.Text("!")
+			}
+			if err == nil {
+				err = c.Text(string(e.Data))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	t.Cleanup(func() { decode = nil })
+	for _, c := range []struct {
+		writes []string // of the server
+		want   string   // what was published, event by event
+	}{
+		{[]string{"data: a\n\ndata: b\n\n", "data: c\n\nda", "ta: d\n\n"}, "ab|c|d|!"},
+		{[]string{"data: " + strings.Repeat("x", 20<<10) + "\n\ndata: y\n\n"}, strings.Repeat("x", 20<<10) + "|y|!"},
+	} {
+		g := providertest.New(t, "test", nil)
+		g.Client = nil
+		g.Config["api_key"] = "k"
+		g.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for _, s := range c.writes {
+				_, _ = io.WriteString(w, s)
+				w.(http.Flusher).Flush()
+			}
+		})
+		if o := g.Ask(providertest.Prompt("hi")); !o.Done {
+			t.Errorf("%+v", o)
+		}
+		var got []string
+		for _, raw := range g.Published(abi.TopicStreamPrefix + "test") {
+			var m abi.LlmStreamEvent
+			if err := json.Unmarshal(raw, &m); err != nil {
+				t.Fatal(err)
+			}
+			if m.Event.TextDelta != nil {
+				got = append(got, *m.Event.TextDelta)
+			}
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%.100q, want %.100q", got, c.want)
+		}
 	}
 }

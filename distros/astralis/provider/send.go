@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -102,7 +103,12 @@ func (c *Call) attempt(req *http.Request) error {
 	}
 	// What it really cost is known when the answer has ended, however it did.
 	defer func() { s.Settle(c.cost(len(req.Body) - c.imageBytes())) }()
-	return c.p.Decode(c, &Events{call: c, stream: s})
+	err = c.p.Decode(c, &Events{call: c, stream: s})
+	var gone *publishError
+	if errors.As(err, &gone) {
+		return err
+	}
+	return cmp.Or(c.flush(), err)
 }
 
 // cost is what the answer cost so far: by the reported usage, else by the amount of text.

@@ -82,7 +82,7 @@ func TestTranscripts(t *testing.T) {
 	use := func(id string) string { return `{"type":"tool_use","id":"` + id + `","name":"f","input":{}}` }
 	args := func(s string) string { return fmt.Sprintf(`"type":"input_json_delta","partial_json":%q`, s) }
 	for name, c := range map[string]struct{ in, want, err, kind string }{
-		"text":             {in: begin + start(0, `{"type":"text","text":"a"}`) + ev("ping", "") + delta(0, `"type":"text_delta","text":"é"`) + stop(0) + end("end_turn"), want: "text:a text:é usage"},
+		"text":             {in: begin + start(0, `{"type":"text","text":"a"}`) + ev("ping", "") + delta(0, `"type":"text_delta","text":"é"`) + stop(0) + end("end_turn"), want: "text:aé usage"},
 		"interleaved":      {in: begin + start(0, use("x")) + start(1, use("y")) + delta(1, args(`{"b":`)) + delta(0, args(`{}`)) + delta(1, args(`1}`)) + stop(1) + stop(0) + end("tool_use"), want: `start:x=f start:y=f args:y={"b": args:x={} args:y=1} end:y end:x usage`},
 		"no arguments":     {in: begin + start(0, use("x")) + stop(0) + end("tool_use"), want: "start:x=f args:x={} end:x usage"},
 		"whole arguments":  {in: begin + start(0, `{"type":"tool_use","id":"x","name":"f","input":{"a":1}}`) + stop(0) + end("tool_use"), want: `start:x=f args:x={"a":1} end:x usage`},

@@ -90,7 +90,7 @@ func TestTranscripts(t *testing.T) {
 		"arguments only at the end": {in: added(0, fc("x", "", "in_progress")) + ev("response.function_call_arguments.done", `,"output_index":0,"arguments":"{}"`) + finished(0, fc("x", `{}`, "completed")) + completed, want: "start:x=f args:x={} end:x"},
 		"an item all at once":       {in: finished(0, fc("x", `{"a":1}`, "completed")) + completed, want: `start:x=f args:x={"a":1} end:x`},
 		"reasoning": {in: ev("response.reasoning_summary_part.added", "") + ev("response.reasoning_summary_text.delta", `,"delta":"a"`) + ev("response.reasoning_summary_part.added", "") +
-			ev("response.reasoning_text.delta", `,"delta":"b"`) + completed, want: "think:a think:\n\n think:b"},
+			ev("response.reasoning_text.delta", `,"delta":"b"`) + completed, want: "think:a\n\nb"},
 		"unknown things":   {in: ev("response.web_search_call.searching", "") + added(0, `{"type":"web_search_call","id":"ws_1"}`) + finished(0, `{"type":"web_search_call","id":"ws_1"}`) + completed},
 		"done of chat":     {in: text("a") + "data: [DONE]\n\n" + completed, want: "text:a"},
 		"cut":              {in: text("a"), want: "text:a", err: "cut the stream", kind: abi.LlmNetwork},

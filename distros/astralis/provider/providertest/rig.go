@@ -125,7 +125,7 @@ func (g *Rig) Outcome(id string) Outcome {
 }
 
 func (o *Outcome) take(t testing.TB, e abi.StreamEvent) {
-	o.Events = append(o.Events, Brief(e))
+	o.note(e)
 	switch {
 	case e.TextDelta != nil:
 		o.Text += *e.TextDelta
@@ -149,6 +149,24 @@ func (o *Outcome) take(t testing.TB, e abi.StreamEvent) {
 	case e.Done:
 		o.Done = true
 	}
+}
+
+// note adds the short form of an event. Pieces of one thing that follow each other count as one: how a stream is cut means nothing.
+func (o *Outcome) note(e abi.StreamEvent) {
+	brief := Brief(e)
+	if n := len(o.Events); n > 0 {
+		for _, kind := range []string{"text:", "think:"} {
+			if more, ok := strings.CutPrefix(brief, kind); ok && strings.HasPrefix(o.Events[n-1], kind) {
+				o.Events[n-1] += more
+				return
+			}
+		}
+		if d := e.ToolCallDelta; d != nil && strings.HasPrefix(o.Events[n-1], "args:"+d.ID+"=") {
+			o.Events[n-1] += d.ArgsDelta
+			return
+		}
+	}
+	o.Events = append(o.Events, brief)
 }
 
 // Brief is a word for an event.
