@@ -136,7 +136,7 @@ func (k *Kernel) forgetFor(ctx context.Context, principal string, r capstore.Rem
 			return err
 		}
 	}
-	keys, err := k.store.List(ctx, "kernel/consent/"+principal+"/"+r.Name+"/")
+	keys, err := k.store.List(ctx, consentPrefix(principal, r.Name))
 	if err != nil {
 		return err
 	}

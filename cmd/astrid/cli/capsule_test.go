@@ -128,6 +128,22 @@ func TestConsentAndItsEnd(t *testing.T) {
 		}
 	}
 	same("installed", want)
+
+	// Agreeing anew changes nothing, also for the next daemon; agreeing to something else ends it.
+	p.want(cli.ExitOK, "capsule install --yes "+one)
+	same("agreed to twice", want)
+	p.stop()
+	p.want(cli.ExitOK, "capsule install --yes "+one)
+	p.serve()
+	same("agreed to three times", want)
+	p.want(cli.ExitOK, "caps revoke --capsule demo")
+	p.want(cli.ExitOK, "capsule install --yes "+one)
+	same("agreed to after it was taken back", want)
+	p.want(cli.ExitOK, "capsule install --yes "+p.pack("demo", "2.0.0", "[capabilities]\nnet = [\"other.example.org\"]\n"))
+	same("something else", []string{"net:https://other.example.org:443/**", "net:http://other.example.org:80/**"})
+	p.want(cli.ExitOK, "capsule install --yes --force "+one)
+	same("what it was", want)
+
 	p.want(cli.ExitOK, "capsule remove demo")
 	same("removed under a daemon", nil)
 	p.want(cli.ExitOK, "capsule install --yes "+one)

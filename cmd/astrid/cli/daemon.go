@@ -137,8 +137,12 @@ func printStatus(sys System, st *abi.DaemonStatus) {
 	fmt.Fprintf(sys.Stdout, "  version    %s\n  workspace  %s\n  clients    %d\n  booted in  %d ms\n", st.Version, printable(st.Workspace), st.ConnectedClients, st.BootMs)
 	fmt.Fprintf(sys.Stdout, "  messages   %d published, %d delivered, %d refused by full queues\n", st.Bus.Published, st.Bus.Delivered, st.Bus.QueueFull)
 	fmt.Fprintf(sys.Stdout, "  capsules   %d of %d ready\n", len(st.LoadedCapsules), len(st.Capsules))
+	widest := 0
 	for _, c := range st.Capsules {
-		fmt.Fprintf(sys.Stdout, "    %-8s %-24s", c.State, printable(c.Name))
+		widest = max(widest, len(c.Name))
+	}
+	for _, c := range st.Capsules {
+		fmt.Fprintf(sys.Stdout, "    %-8s %-*s", c.State, widest, printable(c.Name))
 		if c.State == "ready" {
 			fmt.Fprintf(sys.Stdout, " %6.1f MiB  %8.1f ms CPU  %d handled, %d failed", float64(c.MemoryBytes)/(1<<20), float64(c.CPUMicros)/1000, c.Handled, c.Failed)
 		}
