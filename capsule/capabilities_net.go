@@ -90,6 +90,19 @@ func (c *Capabilities) ResolveNet(env map[string]string) ([]NetRule, error) {
 	return rules, nil
 }
 
+// NetText is an entry of net for people: of one that stands for a setting the address that it is with env.
+func NetText(entry string, env map[string]string) string {
+	key, templated, err := netTemplate(entry)
+	if err != nil || !templated {
+		return entry
+	}
+	rule, err := netRuleOfURL(entry, strings.TrimSpace(env[key]))
+	if err != nil {
+		return entry + ", which is not set"
+	}
+	return rule.Scheme + "://" + net.JoinHostPort(rule.Host, strconv.Itoa(rule.Port)) + " by the setting " + key
+}
+
 // netTemplate returns the key of a "{{ key }}" entry.
 func netTemplate(entry string) (key string, templated bool, err error) {
 	if !strings.Contains(entry, "{{") && !strings.Contains(entry, "}}") {

@@ -134,23 +134,24 @@ func (o *Options) one(ctx context.Context, it item) (store.Installed, error) {
 	return installed, o.writeEnv(installed, it.env, e)
 }
 
-// writeEnv adds values to the settings of a capsule. What the user has there already is kept.
+// writeEnv adds values to the settings of a capsule.
 func (o *Options) writeEnv(installed store.Installed, env map[string]string, e Entry) error {
-	have, err := o.Settings.Load(installed.Manifest)
-	if err != nil {
+	set, err := o.Settings.Load(installed.Manifest)
+	if err != nil || !o.fill(set, env, e) {
 		return err
 	}
-	changed := false
+	return o.Settings.Save(installed.Manifest, set)
+}
+
+// fill adds the values of the distro to the settings of a capsule. What the user has there already is kept.
+func (o *Options) fill(set, env map[string]string, e Entry) (changed bool) {
 	for key, value := range env {
 		// A value that is there stays, unless the user has just given another one.
-		if have[key] != value && value != "" && (have[key] == "" || o.Answers.gives(e.Env[key])) {
-			have[key], changed = value, true
+		if set[key] != value && value != "" && (set[key] == "" || o.Answers.gives(e.Env[key])) {
+			set[key], changed = value, true
 		}
 	}
-	if !changed {
-		return nil
-	}
-	return o.Settings.Save(installed.Manifest, have)
+	return changed
 }
 
 // lock describes what was installed. If that is what the lock of before says, it stays as it is.

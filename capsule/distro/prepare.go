@@ -38,6 +38,23 @@ func (p *Prepared) Manifests() []*capsule.Manifest {
 	return out
 }
 
+// Env is what a capsule will be set to, with the defaults of its manifest.
+func (p *Prepared) Env(m *capsule.Manifest) (map[string]string, error) {
+	for _, it := range p.items {
+		if it.manifest != m {
+			continue
+		}
+		set, err := p.o.Settings.Look(m)
+		if err != nil {
+			return nil, err
+		}
+		p.o.fill(set, it.env, it.entry)
+		env, _, err := m.ResolveEnv(set)
+		return env, err
+	}
+	return nil, fmt.Errorf("%s is not one of its capsules", m.ID())
+}
+
 // Prepare decides what will be installed and checks it: the answers, each package, the lock if one must be
 // kept, and that the capsules would load together with what is installed. Nothing is written. A *FailedError
 // lists every capsule with which something is wrong.

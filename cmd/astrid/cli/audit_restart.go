@@ -81,7 +81,7 @@ func (o *auditRestartOptions) run(ctx context.Context) error {
 		return errors.Join(err, fail(ExitError, "%s has no log", o.principal))
 	}
 	if !o.yes {
-		ok, err := o.sys.confirm(bufio.NewReader(o.sys.Stdin), fmt.Sprintf("Put the log of %s aside and begin a new one?", o.principal), false)
+		ok, err := o.sys.confirm(ctx, bufio.NewReader(o.sys.Stdin), fmt.Sprintf("Put the log of %s aside and begin a new one?", o.principal), false)
 		if err != nil {
 			return err
 		}

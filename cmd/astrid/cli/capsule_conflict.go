@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,7 +45,7 @@ func compatible(a, b capsule.Version) bool {
 
 // replaced decides which of the conflicting capsules go. Several providers side by side are
 // what some interfaces are made for, so that is the answer where nobody is asked.
-func (o *installOptions) replaced(all []store.Installed, m *capsule.Manifest, in *bufio.Reader) ([]string, error) {
+func (o *installOptions) replaced(ctx context.Context, all []store.Installed, m *capsule.Manifest) ([]string, error) {
 	names, about := conflicts(all, m)
 	for _, a := range about {
 		o.sys.notef("%s", a)
@@ -60,7 +60,7 @@ func (o *installOptions) replaced(all []store.Installed, m *capsule.Manifest, in
 		return nil, nil
 	}
 	fmt.Fprintf(o.sys.Stderr, "Replace %s, or keep both? [r/K] ", strings.Join(names, ", "))
-	line, err := readLine(in)
+	line, err := o.sys.readLine(ctx, o.in)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ type devLoop struct {
 
 // build builds what is there and returns what was built; scratch holds it.
 func (d *devLoop) build(ctx context.Context, scratch string) (f found, m *capsule.Manifest, hash string, err error) {
-	if f, err = d.c.packageOf(ctx, d.dir, scratch, "", d.o.origin()); err == nil {
+	if f, err = d.c.packageOf(ctx, d.dir, scratch, "", d.o.origin(ctx)); err == nil {
 		m, hash, err = store.InspectPath(f.path)
 	}
 	return f, m, hash, err
@@ -152,7 +152,7 @@ func (d *devLoop) again(ctx context.Context, scratch string) error {
 		return fail(ExitError, "it is called %s now, it was %s: start dev again", m.ID(), d.agreed.ID())
 	}
 	if diff := changes(m, d.agreed); len(diff) > 0 {
-		if err := d.agree(diff); err != nil {
+		if err := d.agree(ctx, diff); err != nil {
 			return err
 		}
 	}
@@ -167,7 +167,7 @@ func (d *devLoop) again(ctx context.Context, scratch string) error {
 
 // agree asks about what a build may do that the one before might not. What only goes needs no
 // question.
-func (d *devLoop) agree(diff []string) error {
+func (d *devLoop) agree(ctx context.Context, diff []string) error {
 	var more []string
 	for _, line := range diff {
 		if strings.HasPrefix(line, "+") {
@@ -183,7 +183,7 @@ func (d *devLoop) agree(diff []string) error {
 	if !d.o.asks() {
 		return fail(ExitError, "it wants more than was agreed to: start dev again to agree")
 	}
-	ok, err := d.o.sys.confirm(d.o.in, "Is it to have that?", false)
+	ok, err := d.o.sys.confirm(ctx, d.o.in, "Is it to have that?", false)
 	if err == nil && !ok {
 		err = fail(ExitError, "not agreed")
 	}

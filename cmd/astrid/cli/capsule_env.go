@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +13,7 @@ import (
 // settings collects the [env] values of a capsule: what was set before, what --set says,
 // and, on a terminal, the answers to questions about the rest. Without a terminal a value
 // that has no default must have been set.
-func (o *installOptions) settings(m *capsule.Manifest, before map[string]string, in *bufio.Reader) (map[string]string, error) {
+func (o *installOptions) settings(ctx context.Context, m *capsule.Manifest, before map[string]string) (map[string]string, error) {
 	values := maps.Clone(before)
 	given := make(map[string]bool)
 	answers, err := o.sys.gather(o.answersFile, o.set)
@@ -41,7 +41,7 @@ func (o *installOptions) settings(m *capsule.Manifest, before map[string]string,
 			if given[key] || values[key] != "" {
 				continue
 			}
-			value, err := o.setting(key, m.Env[key], in)
+			value, err := o.setting(ctx, key, m.Env[key])
 			if err != nil {
 				return nil, err
 			}
@@ -60,7 +60,7 @@ func (o *installOptions) settings(m *capsule.Manifest, before map[string]string,
 }
 
 // setting asks for one value until it is one that the field can have.
-func (o *installOptions) setting(key string, f capsule.EnvField, in *bufio.Reader) (string, error) {
+func (o *installOptions) setting(ctx context.Context, key string, f capsule.EnvField) (string, error) {
 	if f.Description != "" {
 		fmt.Fprintf(o.sys.Stderr, "  %s\n", printable(f.Description))
 	}
@@ -76,7 +76,7 @@ func (o *installOptions) setting(key string, f capsule.EnvField, in *bufio.Reade
 		prompt += " [" + printable(text) + "]"
 	}
 	for {
-		value, err := o.sys.ask(in, "  "+prompt, f.Kind() == capsule.EnvSecret)
+		value, err := o.sys.ask(ctx, o.in, "  "+prompt, f.Kind() == capsule.EnvSecret)
 		if err != nil {
 			return "", err
 		}

@@ -47,10 +47,10 @@ func (o *installOptions) flags(cmd *cobra.Command) {
 func (o *installOptions) asks() bool { return !o.yes && o.sys.IsTerminal(o.sys.Stdin) }
 
 // origin says how sources may be used.
-func (o *installOptions) origin() origin {
+func (o *installOptions) origin(ctx context.Context) origin {
 	out := origin{offline: o.offline, build: o.build}
 	if o.asks() {
-		out.ask = func(q string) (bool, error) { return o.sys.confirm(o.in, q, false) }
+		out.ask = func(q string) (bool, error) { return o.sys.confirm(ctx, o.in, q, false) }
 	}
 	return out
 }
@@ -114,7 +114,7 @@ func (o *installOptions) run(ctx context.Context, c *capsules, name, source, hav
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	f, err := c.packageOf(ctx, source, scratch, have, o.origin())
+	f, err := c.packageOf(ctx, source, scratch, have, o.origin(ctx))
 	if err != nil {
 		return err
 	}
@@ -148,12 +148,16 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 	if o.asks() {
 		c.hooks.in = o.in
 	}
-	o.show(m, previous.Manifest)
+	env, err := o.foreseen(c, m)
+	if err != nil {
+		return err
+	}
+	o.show(m, previous.Manifest, env)
 	all, err := c.store.List()
 	if err != nil {
 		return err
 	}
-	gone, err := o.replaced(all, m, o.in)
+	gone, err := o.replaced(ctx, all, m)
 	if err != nil {
 		return err
 	}
@@ -161,15 +165,15 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 		return err
 	}
 	if o.asks() {
-		if ok, err := o.sys.confirm(o.in, "Install it?", false); err != nil || !ok {
+		if ok, err := o.sys.confirm(ctx, o.in, "Install it?", false); err != nil || !ok {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}
 	}
-	env, err := o.answers(c, m, o.in)
+	set, err := o.answers(ctx, c, m)
 	if err != nil {
 		return err
 	}
-	installed, err := c.put(ctx, m, f, env)
+	installed, err := c.put(ctx, m, f, set)
 	if err != nil {
 		return err
 	}
@@ -192,12 +196,34 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 	return c.live(ctx, m.ID(), m.Package.Version.String())
 }
 
-func (o *installOptions) answers(c *capsules, m *capsule.Manifest, in *bufio.Reader) (map[string]string, error) {
+func (o *installOptions) answers(ctx context.Context, c *capsules, m *capsule.Manifest) (map[string]string, error) {
 	before, err := c.settings.Load(m)
 	if err != nil {
 		return nil, err
 	}
-	return o.settings(m, before, in)
+	return o.settings(ctx, m, before)
+}
+
+// foreseen are the settings of a capsule as far as they are known before anybody is asked.
+func (o *installOptions) foreseen(c *capsules, m *capsule.Manifest) (map[string]string, error) {
+	set, err := c.settings.Look(m)
+	if err != nil {
+		return nil, err
+	}
+	given, err := o.sys.gather(o.answersFile, o.set)
+	if err != nil {
+		return nil, err
+	}
+	for key := range m.Env {
+		if value, ok, err := given.answer(key); err == nil && ok { // an error is met, and told, when it is asked for
+			set[key] = value
+		}
+	}
+	env, _, err := m.ResolveEnv(set)
+	if err != nil {
+		return nil, nil // so are values that cannot be
+	}
+	return env, nil
 }
 
 // recover undoes what a killed command has left, so that what is compared with is whole.
@@ -210,7 +236,7 @@ func (c *capsules) recover() error {
 }
 
 // show tells who the capsule is, what it may do, and what changes.
-func (o *installOptions) show(m, previous *capsule.Manifest) {
+func (o *installOptions) show(m, previous *capsule.Manifest, env map[string]string) {
 	w := o.sys.Stderr
 	fmt.Fprintf(w, "%s %s", m.ID(), m.Package.Version)
 	if m.Package.Description != "" {
@@ -219,14 +245,14 @@ func (o *installOptions) show(m, previous *capsule.Manifest) {
 	fmt.Fprintln(w)
 	if previous == nil {
 		for _, g := range grants(m) {
-			fmt.Fprintf(w, "  %s\n", oneLine(g))
+			fmt.Fprintf(w, "  %s\n", oneLine(withAddress(g, env)))
 		}
 		return
 	}
 	fmt.Fprintf(w, "  replaces version %s\n", previous.Package.Version)
 	diff := changes(m, previous)
 	for _, g := range diff {
-		fmt.Fprintf(w, "  %s\n", oneLine(g))
+		fmt.Fprintf(w, "  %s\n", oneLine(withAddress(g, env)))
 	}
 	if len(diff) == 0 {
 		fmt.Fprintln(w, "  it may do what it could do before")

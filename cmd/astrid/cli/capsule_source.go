@@ -115,7 +115,7 @@ func (s System) remote(h home.Home, offline bool) (*remote.Client, error) {
 		return nil, err
 	}
 	o := remote.Options{Base: cfg.Capsules.BaseURL, Idle: cfg.Capsules.Timeout, Offline: offline}
-	if s.IsTerminal(s.Stderr) {
+	if s.draws() {
 		o.Progress = func(done, total int64) {
 			if total > 0 {
 				fmt.Fprintf(s.Stderr, "\r\x1b[Kdownloading %.1f of %.1f MiB", mib(done), mib(total))
@@ -131,7 +131,7 @@ func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
 // progressDone takes the line of the progress away.
 func (s System) progressDone() {
-	if s.IsTerminal(s.Stderr) {
+	if s.draws() {
 		fmt.Fprint(s.Stderr, "\r\x1b[K")
 	}
 }

@@ -110,7 +110,7 @@ func importOf(n store.Node, l store.Link, disabled map[string]bool) treeImport {
 type colours struct{ bold, dim, red, green, end string }
 
 func (s System) colours() colours {
-	if _, off := s.Getenv("NO_COLOR"); off || !s.IsTerminal(s.Stdout) {
+	if !s.IsTerminal(s.Stdout) || !s.colour() {
 		return colours{}
 	}
 	return colours{"\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"}

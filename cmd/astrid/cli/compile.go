@@ -30,9 +30,9 @@ func compileWith(ctx context.Context, sys System, h home.Home, installed []store
 		binaries, names = append(binaries, b), append(names, c.Name)
 	}
 	done := 0
-	terminal := sys.IsTerminal(sys.Stderr)
+	terminal := sys.draws()
 	if !terminal {
-		fmt.Fprintf(sys.Stderr, "compiling %d capsules\n", len(binaries))
+		fmt.Fprintf(sys.Stderr, "compiling %s\n", count(len(binaries), "capsule"))
 	}
 	err := wasm.Precompile(ctx, h.CacheDir(), binaries, func(i int) {
 		done++

@@ -13,8 +13,8 @@ import (
 	"github.com/unicity-astrid/astrid-go/capsule"
 )
 
-// wants says in words what a capsule may do.
-func wants(m *capsule.Manifest) []string {
+// wants says in words what a capsule may do with its settings.
+func wants(m *capsule.Manifest, env map[string]string) []string {
 	c := &m.Capabilities
 	var out []string
 	add := func(what string, list []string) {
@@ -24,10 +24,21 @@ func wants(m *capsule.Manifest) []string {
 	}
 	add("reads", c.FSRead)
 	add("writes", c.FSWrite)
-	add("network", c.Net)
+	var hosts []string
+	for _, e := range c.Net {
+		hosts = append(hosts, capsule.NetText(e, env))
+	}
+	add("network", hosts)
 	add("runs", c.HostProcess)
 	add("listens", c.NetBind)
 	add("identity", c.Identity)
+	var guarded []string
+	for _, ic := range m.Interceptors {
+		if ic.Priority < capsule.GuardPriority && !slices.Contains(guarded, ic.Event) {
+			guarded = append(guarded, ic.Event)
+		}
+	}
+	add("may stop and change", guarded)
 	if c.AllowPromptInjection {
 		out = append(out, "changes the system prompt")
 	}
@@ -69,7 +80,7 @@ func grants(m *capsule.Manifest) []string {
 		what string
 		list []string
 	}{
-		{"reads", c.FSRead}, {"writes", c.FSWrite}, {"network", c.Net}, {"runs", c.HostProcess}, {"listens", c.NetBind},
+		{"reads", c.FSRead}, {"writes", c.FSWrite}, {strings.TrimSpace(networkGrant), c.Net}, {"runs", c.HostProcess}, {"listens", c.NetBind},
 		{"identity", c.Identity}, {"publishes", c.IPCPublish}, {"subscribes", c.IPCSubscribe},
 	} {
 		for _, v := range l.list {
@@ -94,6 +105,18 @@ func grants(m *capsule.Manifest) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// networkGrant begins what grants says about an address.
+const networkGrant = "network "
+
+// withAddress says which address a grant is about that stands for a setting.
+func withAddress(grant string, env map[string]string) string {
+	before, entry, ok := strings.Cut(grant, networkGrant)
+	if !ok || strings.Trim(before, "+- ") != "" {
+		return grant
+	}
+	return before + networkGrant + capsule.NetText(entry, env)
 }
 
 // consent records what was shown and agreed to. The daemon makes tokens of it. An earlier

@@ -66,7 +66,7 @@ func (o *discardOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(list) > 0 && terminal && !o.yes {
-		if err := o.ask(v, list); err != nil {
+		if err := o.ask(ctx, v, list); err != nil {
 			return err
 		}
 	}
@@ -94,11 +94,11 @@ func (o *discardOptions) run(ctx context.Context, args []string) error {
 // askedAbout is how many changes are listed before the question.
 const askedAbout = 20
 
-func (o *discardOptions) ask(v *overlayView, list []abi.OverlayChange) error {
+func (o *discardOptions) ask(ctx context.Context, v *overlayView, list []abi.OverlayChange) error {
 	if err := v.listChanges(o.sys.Stderr, list[:min(len(list), askedAbout)], len(list)); err != nil {
 		return err
 	}
-	ok, err := o.sys.confirm(bufio.NewReader(o.sys.Stdin), fmt.Sprintf("Discard %s of session %s?", count(len(list), "change"), quoted(v.Session)), false)
+	ok, err := o.sys.confirm(ctx, bufio.NewReader(o.sys.Stdin), fmt.Sprintf("Discard %s of session %s?", count(len(list), "change"), quoted(v.Session)), false)
 	if err == nil && !ok {
 		err = fail(ExitError, "nothing was discarded")
 	}

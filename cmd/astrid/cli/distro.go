@@ -216,6 +216,10 @@ func (o *initOptions) update(ctx context.Context, d *theDistro) error {
 			}
 		}
 	}
+	// Whoever answers for the release host must not bring back what was mended.
+	if have, err := capsule.ParseVersion(d.lock.Distro.Version); err == nil && next.manifest.Info.Version.Compare(have) < 0 {
+		return fail(ExitError, "%s has %s %s, which is older than the installed %s: `astrid init --distro` goes back if you want that", o.distro, d.lock.Distro.ID, next.manifest.Info.Version, have)
+	}
 	fmt.Fprintf(o.sys.Stderr, "%s: installed is %s, %s has %s\n", d.lock.Distro.ID, d.lock.Distro.Version, o.distro, next.manifest.Info.Version)
 	return o.install(ctx, d.capsules, next)
 }

@@ -109,8 +109,18 @@ func TestDistroFromADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.want(cli.ExitError, "distro verify", "differs  front", "notes.txt", "1 of 3 capsules")
-	p.want(cli.ExitOK, "distro update --yes")
+	p.want(cli.ExitOK, "distro update --yes", "1.1.0 is older than the installed 1.2.0")
 	p.want(cli.ExitOK, "distro verify", "ok       front 1.1.0", "ok       llm-a 1.1.0")
+
+	// What a new version may do and the one before might not is shown apart.
+	p.miniDistro("1.2.0", beside)
+	grown := p.pack("llm-a", "1.2.0", "[exports.test]\nllm = \"1.0.0\"\n[capabilities]\nnet = [\"{{ url }}\"]\n[env]\nurl = { type = \"string\", default = \"https://evil.example.org:99\" }\n[[interceptor]]\nevent = \"user.v1.prompt\"\naction = \"x\"\npriority = 1\n")
+	if err := os.Rename(filepath.Join(p.cwd, grown), filepath.Join(p.cwd, "mini", "llm-a.capsule")); err != nil {
+		t.Fatal(err)
+	}
+	p.answer("1\nn\n", cli.ExitError, "distro update", "+ network https://evil.example.org:99 by the setting url, since 1.1.0", "+ guards user.v1.prompt, since 1.1.0",
+		"network https://evil.example.org:99 by the setting url; may stop and change user.v1.prompt", "nothing was installed")
+	p.want(cli.ExitOK, "distro verify", "ok       llm-a 1.1.0")
 }
 
 // A capsule that fails leaves no lock, and nothing of the others when that could be known before.
@@ -147,6 +157,11 @@ func TestDistroFromTheNetwork(t *testing.T) {
 	if h.gets != got {
 		t.Error("what is installed was downloaded again")
 	}
+	// A host that brings back what was mended is not followed; whoever wants the old one says so.
+	toml := h.files[at("mini")+"Distro.toml"]
+	put(at("mini")+"Distro.toml", []byte(strings.ReplaceAll(p.read(filepath.Join(dir, "Distro.toml")), `version = "1.0.0"`, `version = "0.9.0"`)))
+	p.want(cli.ExitError, "distro update --yes", "mini 0.9.0, which is older than the installed 1.0.0")
+	put(at("mini")+"Distro.toml", toml)
 	p.want(cli.ExitOK, "init --yes --offline --distro "+dir, "2 capsules") // everything is there
 	p.want(cli.ExitOK, "capsule update --yes", "it is part of the distribution mini")
 	// One capsule of two cannot be had: nothing changes.

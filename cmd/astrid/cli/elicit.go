@@ -115,7 +115,7 @@ func (a *hookAnswers) answer(ctx context.Context, conn *client.Conn, m abi.Messa
 	}
 	for {
 		r := abi.ElicitResponse{RequestID: q.RequestID}
-		err := a.fill(&r, q)
+		err := a.fill(ctx, &r, q)
 		serr := conn.Publish(ctx, abi.TopicElicitResponse+q.RequestID, "", "", r)
 		switch {
 		case serr == nil || ctx.Err() != nil:
@@ -131,7 +131,7 @@ func (a *hookAnswers) answer(ctx context.Context, conn *client.Conn, m abi.Messa
 }
 
 // fill finds the answer to a question. What has none is answered with nothing, so that the hook need not wait.
-func (a *hookAnswers) fill(r *abi.ElicitResponse, q abi.ElicitRequestEvent) error {
+func (a *hookAnswers) fill(ctx context.Context, r *abi.ElicitResponse, q abi.ElicitRequestEvent) error {
 	key := q.CapsuleID + "." + q.Field.Key
 	values, ok := a.hooks[key]
 	if !ok {
@@ -150,7 +150,7 @@ func (a *hookAnswers) fill(r *abi.ElicitResponse, q abi.ElicitRequestEvent) erro
 		r.Value = &values[0]
 		return nil
 	case a.in != nil:
-		return a.askPerson(r, q)
+		return a.askPerson(ctx, r, q)
 	case q.Field.Default != "":
 		r.Value = &q.Field.Default
 		return nil
@@ -159,7 +159,7 @@ func (a *hookAnswers) fill(r *abi.ElicitResponse, q abi.ElicitRequestEvent) erro
 }
 
 // askPerson puts a question on the terminal.
-func (a *hookAnswers) askPerson(r *abi.ElicitResponse, q abi.ElicitRequestEvent) error {
+func (a *hookAnswers) askPerson(ctx context.Context, r *abi.ElicitResponse, q abi.ElicitRequestEvent) error {
 	f := q.Field
 	prompt := "  " + printable(q.CapsuleID) + " asks: " + printable(f.Prompt)
 	switch f.FieldType.Name {
@@ -171,7 +171,7 @@ func (a *hookAnswers) askPerson(r *abi.ElicitResponse, q abi.ElicitRequestEvent)
 	if f.Default != "" {
 		prompt += " [" + printable(f.Default) + "]"
 	}
-	text, err := a.sys.ask(a.in, prompt, f.FieldType.Name == "Secret")
+	text, err := a.sys.ask(ctx, a.in, prompt, f.FieldType.Name == "Secret")
 	if err != nil {
 		return err
 	}

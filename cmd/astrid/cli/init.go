@@ -76,7 +76,7 @@ last time.`,
 			if err := o.run(cmd.Context(), h); err != nil {
 				return err
 			}
-			return offerPath(sys, o.in, o.asks())
+			return offerPath(cmd.Context(), sys, o.in, o.asks())
 		},
 	}
 	o.flags(cmd)
@@ -193,28 +193,28 @@ func (o *initOptions) install(ctx context.Context, c *capsules, d *openedDistro)
 		return err
 	}
 	prepared, err := distro.Prepare(ctx, opts)
-	bars.end()
 	if err != nil {
+		bars.end()
 		return explainFailed(err, "nothing was installed")
 	}
-	manifests := prepared.Manifests()
-	for _, m := range manifests {
-		fmt.Fprintf(o.sys.Stderr, "  %-30s %s\n", m.ID(), oneLine(strings.Join(wants(m), "; ")))
+	bars.clear()
+	if err := o.show(c, prepared); err != nil {
+		return err
 	}
 	if o.asks() {
-		if ok, err := o.sys.confirm(o.in, "Install these capsules?", true); err != nil || !ok {
+		if ok, err := o.sys.confirm(ctx, o.in, "Install these capsules?", true); err != nil || !ok {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}
 	}
 	res, err := prepared.Install(ctx)
 	if err != nil {
 		bars.end()
-		return explainFailed(err, fmt.Sprintf("%d of %d are installed, nothing was locked; `astrid init` goes on", len(res.Installed), len(manifests)))
+		return explainFailed(err, fmt.Sprintf("%d of %d are installed, nothing was locked; `astrid init` goes on", len(res.Installed), len(prepared.Manifests())))
 	}
 	if err := d.remember(p, answers.Groups); err != nil {
 		return err
 	}
-	if err := consent(c.settings, manifests); err != nil {
+	if err := consent(c.settings, prepared.Manifests()); err != nil {
 		return err
 	}
 	if err := compileWith(ctx, o.sys, c.home, res.Installed, bars); err != nil {
@@ -230,9 +230,38 @@ func (o *initOptions) install(ctx context.Context, c *capsules, d *openedDistro)
 		return err
 	}
 	if o.asks() {
-		hooks.in = bufio.NewReader(o.sys.Stdin)
+		hooks.in = o.in
 	}
 	return hooks.attend(ctx, c.home, func(ctx context.Context) error { return reload(ctx, c.home) })
+}
+
+// show tells what each capsule may do, and what the one that it replaces might not.
+func (o *initOptions) show(c *capsules, prepared *distro.Prepared) error {
+	widest := 0
+	for _, m := range prepared.Manifests() {
+		widest = max(widest, len(m.ID()))
+	}
+	for _, m := range prepared.Manifests() {
+		env, err := prepared.Env(m)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.sys.Stderr, "  %-*s  %s\n", widest, m.ID(), oneLine(strings.Join(wants(m, env), "; ")))
+		before, err := c.store.Get(m.ID())
+		if err != nil && !errors.Is(err, store.ErrNotInstalled) {
+			return err
+		}
+		if before.Manifest == nil {
+			continue
+		}
+		if m.Package.Version.Compare(before.Manifest.Package.Version) < 0 {
+			fmt.Fprintf(o.sys.Stderr, "    %s is older than the installed %s\n", m.Package.Version, before.Version())
+		}
+		for _, line := range changes(m, before.Manifest) {
+			fmt.Fprintf(o.sys.Stderr, "    %s, since %s\n", oneLine(withAddress(line, env)), before.Version())
+		}
+	}
+	return nil
 }
 
 // explainFailed lists what went wrong with which capsule.

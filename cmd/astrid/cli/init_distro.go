@@ -59,7 +59,7 @@ func (o *initOptions) openDistro(ctx context.Context, h home.Home, c *capsules, 
 	}
 	if strings.HasSuffix(path, distro.BundleSuffix) {
 		d.origin = path
-		return d, o.openBundle(h, d, path, filepath.Join(scratch, "bundle"))
+		return d, o.openBundle(ctx, h, d, path, filepath.Join(scratch, "bundle"))
 	}
 	if d.text, err = os.ReadFile(path); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func fetchDistro(ctx context.Context, cl *remote.Client, text, scratch string) (
 }
 
 // openBundle unpacks an exported distribution whose key is trusted.
-func (o *initOptions) openBundle(h home.Home, d *openedDistro, path, dir string) error {
+func (o *initOptions) openBundle(ctx context.Context, h home.Home, d *openedDistro, path, dir string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (o *initOptions) openBundle(h home.Home, d *openedDistro, path, dir string)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	b, err := distro.OpenBundle(f, dir, func(b *distro.Bundle) error { return o.trust(h, b) })
+	b, err := distro.OpenBundle(f, dir, func(b *distro.Bundle) error { return o.trust(ctx, h, b) })
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -141,7 +141,7 @@ func (o *initOptions) openBundle(h home.Home, d *openedDistro, path, dir string)
 // trust decides about the key of an exported distribution. The first key for a distribution
 // is pinned when the user agrees to it, or has named its fingerprint; another one later is
 // refused.
-func (o *initOptions) trust(h home.Home, b *distro.Bundle) error {
+func (o *initOptions) trust(ctx context.Context, h home.Home, b *distro.Bundle) error {
 	print := distro.Fingerprint(b.Key)
 	pins, err := loadPins(h)
 	if err != nil {
@@ -162,7 +162,7 @@ func (o *initOptions) trust(h home.Home, b *distro.Bundle) error {
 	case !o.asks():
 		return fail(ExitUsage, "nobody has said that this key is trusted: compare it with what its maker tells you, then add --fingerprint %s", print)
 	default:
-		ok, err := o.sys.confirm(o.in, "Compare the fingerprint with what its maker tells you. Trust this key for "+b.Distro+"?", false)
+		ok, err := o.sys.confirm(ctx, o.in, "Compare the fingerprint with what its maker tells you. Trust this key for "+b.Distro+"?", false)
 		if err != nil || !ok {
 			return errors.Join(err, fail(ExitError, "nothing was installed"))
 		}

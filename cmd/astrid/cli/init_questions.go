@@ -61,7 +61,7 @@ func (o *initOptions) answers(ctx context.Context, m *distro.Manifest, before ma
 		if v.Default != "" && !v.Secret {
 			prompt += " [" + v.Default + "]"
 		}
-		if a.Variables[name], err = o.sys.ask(o.in, printable(prompt), v.Secret); err != nil {
+		if a.Variables[name], err = o.sys.ask(ctx, o.in, printable(prompt), v.Secret); err != nil {
 			return a, err
 		}
 	}
@@ -104,24 +104,26 @@ func (o *initOptions) members(ctx context.Context, g distro.Group, wanted, befor
 // pick asks for at least one member of a group.
 func (o *initOptions) pick(ctx context.Context, g distro.Group, picks []string) ([]string, error) {
 	in, ok := o.sys.Stdin.(*os.File)
-	if !ok || !o.sys.IsTerminal(o.sys.Stderr) {
-		return o.pickLine(g, picks)
+	if !ok || !o.sys.draws() {
+		return o.pickLine(ctx, g, picks)
 	}
 	var options []huh.Option[string]
 	for _, m := range g.Members {
 		options = append(options, huh.NewOption(short([]string{m})[0], m).Selected(slices.Contains(picks, m)))
 	}
 	chosen := slices.Clone(picks)
-	field := huh.NewMultiSelect[string]().Title("Providers for " + g.Name).
-		Description("space chooses, enter goes on; several can be there side by side").
-		Options(options...).Value(&chosen).
+	// Title and description are one line each, also on 40 columns; without a height the field
+	// would take these two lines away from the options.
+	field := huh.NewMultiSelect[string]().Title(oneLine("Providers for " + g.Name)).
+		Description("space chooses, enter goes on").
+		Options(options...).Value(&chosen).Filterable(false).Height(len(options) + 2).
 		Validate(func(list []string) error {
 			if len(list) == 0 {
 				return errors.New("choose at least one")
 			}
 			return nil
 		})
-	err := huh.NewForm(huh.NewGroup(field)).WithInput(in).WithOutput(o.sys.Stderr).RunWithContext(ctx)
+	err := huh.NewForm(huh.NewGroup(field)).WithShowHelp(false).WithInput(in).WithOutput(o.sys.Stderr).RunWithContext(ctx)
 	if errors.Is(err, huh.ErrUserAborted) {
 		return nil, fail(ExitInterrupted, "nothing was installed")
 	}
@@ -129,13 +131,13 @@ func (o *initOptions) pick(ctx context.Context, g distro.Group, picks []string) 
 }
 
 // pickLine asks where no picker can be drawn: names or numbers, separated by commas.
-func (o *initOptions) pickLine(g distro.Group, picks []string) ([]string, error) {
+func (o *initOptions) pickLine(ctx context.Context, g distro.Group, picks []string) ([]string, error) {
 	fmt.Fprintf(o.sys.Stderr, "Providers for %s:\n", g.Name)
 	for i, m := range short(g.Members) {
 		fmt.Fprintf(o.sys.Stderr, "  %d %s\n", i+1, m)
 	}
 	fmt.Fprintf(o.sys.Stderr, "Which, separated by commas? [%s] ", strings.Join(short(picks), ","))
-	line, err := readLine(o.in)
+	line, err := o.sys.readLine(ctx, o.in)
 	if err != nil || line == "" {
 		return picks, err
 	}

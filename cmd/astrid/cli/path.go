@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,12 +65,12 @@ add writes a few marked lines to the start-up file of your shell: bash (~/.bashr
 
 // offerPath asks, where somebody can answer, whether to put astrid on PATH. Without a yes
 // nothing is written.
-func offerPath(sys System, in *bufio.Reader, ask bool) error {
+func offerPath(ctx context.Context, sys System, in *bufio.Reader, ask bool) error {
 	f, err := findShell(sys, "")
 	if err != nil || !ask || f.onPath() {
 		return nil // who can do without is not to be troubled
 	}
-	ok, err := sys.confirm(in, fmt.Sprintf("Put %s on your PATH, in %s?", f.dir, f.path), false)
+	ok, err := sys.confirm(ctx, in, fmt.Sprintf("Put %s on your PATH, in %s?", f.dir, f.path), false)
 	if err != nil || !ok {
 		return err
 	}

@@ -59,7 +59,11 @@ func run(ctx context.Context, args []string, sys System) int {
 	err := cmd.ExecuteContext(ctx)
 	var e *exitError
 	if err != nil && !(errors.As(err, &e) && e.err == nil) {
-		fmt.Fprintf(sys.Stderr, "astrid: %s\n", strings.TrimRight(err.Error(), "\n"))
+		text := printable(strings.TrimRight(err.Error(), "\n")) // it may quote what a stranger wrote
+		if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+			text = "interrupted"
+		}
+		fmt.Fprintf(sys.Stderr, "astrid: %s\n", text)
 	}
 	if err != nil && ctx.Err() != nil {
 		return ExitInterrupted

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -103,7 +104,7 @@ func (o *secretOptions) set(cmd *cobra.Command, typed, name string) error {
 	if declared := m.SecretKeys(); !kept && !slices.Contains(declared, name) {
 		o.sys.notef("%s declares no secret %s (it has %s): it is kept for what the capsule asks while it is installed", id, approval.Display(name), orNone(declared))
 	}
-	value, err := o.value(m, name)
+	value, err := o.value(cmd.Context(), m, name)
 	if err != nil {
 		return err
 	}
@@ -115,13 +116,13 @@ func (o *secretOptions) set(cmd *cobra.Command, typed, name string) error {
 }
 
 // value reads a secret: never from the command line, which other users can see.
-func (o *secretOptions) value(m *capsule.Manifest, name string) (string, error) {
+func (o *secretOptions) value(ctx context.Context, m *capsule.Manifest, name string) (string, error) {
 	if o.sys.IsTerminal(o.sys.Stdin) {
 		prompt := name
 		if f, ok := m.Env[name]; ok {
 			prompt = printable(f.Prompt(name))
 		}
-		return o.sys.ask(bufio.NewReader(o.sys.Stdin), prompt, true)
+		return o.sys.ask(ctx, bufio.NewReader(o.sys.Stdin), prompt, true)
 	}
 	raw, err := io.ReadAll(io.LimitReader(o.sys.Stdin, secrets.MaxValue+2))
 	if err != nil {

@@ -29,7 +29,7 @@ astrid diff --session, until they are committed or discarded.`,
 					if !sys.IsTerminal(sys.Stdin) {
 						return fail(ExitUsage, "nobody can be asked without a terminal: repeat with --yes")
 					}
-					ok, err := sys.confirm(bufio.NewReader(sys.Stdin), fmt.Sprintf("Delete %s, %s, with %s?", shorten(s.SessionID), quoted(s.Title), count(s.Messages, "message")), false)
+					ok, err := sys.confirm(cmd.Context(), bufio.NewReader(sys.Stdin), fmt.Sprintf("Delete %s, %s, with %s?", shorten(s.SessionID), quoted(s.Title), count(s.Messages, "message")), false)
 					if err != nil {
 						return err
 					}
