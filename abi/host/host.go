@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -85,7 +86,7 @@ type HTTPLimits struct {
 	MaxResponse int64         // bytes of a body that is not streamed; abi.MaxValue
 }
 
-// Services are what the host functions act on. All fields are required but HTTP and Now.
+// Services are what the host functions act on. All fields are required but HTTP, Transport and Now.
 type Services struct {
 	Gate       Gate
 	Publisher  Publisher
@@ -100,7 +101,8 @@ type Services struct {
 	Directory  Directory
 	Processes  Processes
 	HTTP       HTTPLimits
-	Now        func() time.Time // default time.Now
+	Transport  http.RoundTripper // in place of the network; default each capsule's own connections, whose addresses are checked
+	Now        func() time.Time  // default time.Now
 }
 
 // Host serves the table to guests.

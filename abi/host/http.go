@@ -187,7 +187,11 @@ func (h *Host) send(ctx context.Context, f *frame, fn abi.Function, r *request) 
 	}
 	req.Header = r.headers
 	req.URL, req.Host = r.url, r.url.Host // the very address that was decided, not another reading of its text
-	client := &http.Client{Transport: f.inst.capsule.Bounds.transport(), CheckRedirect: func(next *http.Request, via []*http.Request) error {
+	var tr http.RoundTripper = f.inst.capsule.Bounds.transport()
+	if h.svc.Transport != nil {
+		tr = h.svc.Transport
+	}
+	client := &http.Client{Transport: tr, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		return h.redirect(ctx, f, fn, r, next, via)
 	}}
 	resp, err := client.Do(req)

@@ -34,6 +34,7 @@ type Options struct {
 	Files   map[string]string // of the workspace, by relative path
 	KV      map[string]string
 	Answers map[string]string // to questions of lifecycle hooks, by key
+	Recorded
 }
 
 // Trial is a loaded capsule.
@@ -50,6 +51,9 @@ type Trial struct {
 // Open loads a capsule: it fails where a daemon would refuse to. Close must follow.
 func Open(ctx context.Context, m *capsule.Manifest, binary []byte, o Options) (t *Trial, err error) {
 	t = &Trial{manifest: m}
+	if err := o.Recorded.check(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Close())
@@ -73,7 +77,7 @@ func Open(ctx context.Context, m *capsule.Manifest, binary []byte, o Options) (t
 	w := t.world
 	h := host.New(host.Services{
 		Gate: w, Publisher: w, Bus: w.bus, KV: w.space, Secrets: w, Sockets: w, Identities: w, Asker: w,
-		Files: w, Log: w, Directory: w, Processes: w, Now: func() time.Time { return Clock },
+		Files: w, Log: w, Directory: w, Processes: w, Transport: w, Now: func() time.Time { return Clock },
 	})
 	if t.runtime, err = wasm.NewRuntime(ctx, h, wasm.Options{CallDeadline: Deadline, Interpret: true}); err != nil {
 		return t, err
@@ -187,6 +191,9 @@ func (t *Trial) Tools(ctx context.Context) (abi.ToolsDescription, error) {
 
 // Record is every call of the guest so far, one a line, and what it published and logged.
 func (t *Trial) Record() []string { return t.world.record }
+
+// Left says which recorded answers the capsule never asked for.
+func (t *Trial) Left() error { return t.world.recorded.left() }
 
 // File reads a file of the workspace.
 func (t *Trial) File(name string) (string, error) {

@@ -24,7 +24,8 @@ func newCapsuleTest(sys System) *cobra.Command {
 		Use:   "test [DIR]",
 		Short: "Run a capsule's recorded calls against a fake host",
 		Long: `Build a capsule and run the cases in its directory "trials", each against a host of its own
-whose effects stay in it: no network, no programs, no other capsules.
+whose effects stay in it. Of the network, of programs and other capsules there is what the
+case says, within what the manifest permits.
 
 A case is a file NAME.toml:
 
@@ -40,7 +41,29 @@ A case is a file NAME.toml:
   count = "1"
   [answers]                        # to questions of lifecycle hooks
   key = "value"
+  [hooks]                          # what other capsules answer, as JSON
+  "demo.v1.hook" = ['{"ok": true}']
+  [users]                          # who an account belongs to
+  "chat/7" = "Ida"
+  [[http]]                         # a request, and the answer to it
+  method = "POST"                  # default GET
+  url = "https://api.example.org/v1/items"
+  body = '{"n": 1}'                # optional: what must be sent
+  status = 201                     # default 200
+  headers = { content-type = "application/json" }
+  reply = '{"id": 7}'
+  [[run]]                          # a program, and what it does
+  argv = ["git", "status"]
+  stdin = ""
+  exit = 0
+  stdout = "clean\n"
+  stderr = ""
+  [[reply]]                        # a message that answers one of the capsule's
+  to = "other.v1.request"
+  topic = "other.v1.response.{{ request_id }}"
+  payload = '{"request_id": "{{ request_id }}"}'
 
+Each of the last three is given once, and must be asked for.
 Every call that the capsule makes is compared with NAME.calls, one a line; --update writes
 these files.
 
@@ -82,6 +105,7 @@ type trialCase struct {
 	Files     map[string]string `toml:"files"`
 	KV        map[string]string `toml:"kv"`
 	Answers   map[string]string `toml:"answers"`
+	trial.Recorded
 }
 
 // trials builds the capsule and runs all its cases.
@@ -149,11 +173,12 @@ func runTrial(ctx context.Context, m *capsule.Manifest, wasm []byte, path string
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return fmt.Errorf("%s is no key of a case", unknown[0])
 	}
-	t, err := trial.Open(ctx, m, wasm, trial.Options{Config: tc.Config, Files: tc.Files, KV: tc.KV, Answers: tc.Answers})
+	t, err := trial.Open(ctx, m, wasm, trial.Options{Config: tc.Config, Files: tc.Files, KV: tc.KV, Answers: tc.Answers, Recorded: tc.Recorded})
 	if err != nil {
 		return err
 	}
 	got, failed, err := tc.run(ctx, t)
+	left := t.Left()
 	record := strings.Join(append(t.Record(), ""), "\n")
 	if err = errors.Join(err, t.Close()); err != nil {
 		return err
@@ -163,6 +188,9 @@ func runTrial(ctx context.Context, m *capsule.Manifest, wasm []byte, path string
 	}
 	if tc.Want != nil && got != *tc.Want {
 		return fmt.Errorf("the result is %s, want %s", got, *tc.Want)
+	}
+	if left != nil {
+		return left
 	}
 	golden := strings.TrimSuffix(path, ".toml") + ".calls"
 	if update {
