@@ -15,8 +15,11 @@ var files embed.FS
 // Default is the id of the distribution that is installed unless another one is named.
 const Default = "astralis"
 
+// Minimal is the id of the smallest distribution that makes an agent.
+const Minimal = "astralis-min"
+
 // Names lists the built-in distributions, the default first.
-func Names() []string { return []string{Default, "astralis-min"} }
+func Names() []string { return []string{Default, Minimal} }
 
 // Open returns the files of a built-in distribution: Distro.toml and dist/<name>.capsule.
 func Open(id string) (fs.FS, error) {

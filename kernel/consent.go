@@ -52,7 +52,9 @@ func (k *Kernel) honourConsent(ctx context.Context, p home.Principal, m *capsule
 }
 
 // consentPrefix is where the token of each consent and resource is recorded.
-func consentPrefix(principal, id string) string { return "kernel/consent/" + principal + "/" + id + "/" }
+func consentPrefix(principal, id string) string {
+	return "kernel/consent/" + principal + "/" + id + "/"
+}
 
 // consentToken is the token that was made for an earlier consent.
 type consentToken struct {

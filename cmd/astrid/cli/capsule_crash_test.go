@@ -27,7 +27,7 @@ func TestKill(t *testing.T) {
 		}
 		rounds = n
 	}
-	astrid := filepath.Join(p.programs("astrid"), "astrid")
+	astrid := cli.Program(t, "astrid")
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(astrid, args...)
 		cmd.Dir = p.cwd

@@ -151,7 +151,7 @@ func TestInstallFromASource(t *testing.T) {
 	}
 	p := newPlace(t).compiled()
 	h := p.releases()
-	p.programs("astrid-build")
+	cli.Program(t, "astrid-build")
 	repos := t.TempDir()
 	work := filepath.Join(repos, "org", "demo.git")
 	wasm, err := guest()

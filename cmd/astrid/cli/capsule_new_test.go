@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,23 +8,16 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/cmd/astrid-build/build"
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
-	"github.com/unicity-astrid/astrid-go/distros"
 )
 
 // TestNewCapsuleToPrompt goes the whole way of an author: a new project, its build, its
 // installation into a running agent, and a prompt that uses its tool.
 func TestNewCapsuleToPrompt(t *testing.T) {
 	p := newPlace(t)
-	stock, err := distros.Open(distros.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if archives, err := fs.Glob(stock, "dist/*.capsule"); err != nil || len(archives) == 0 {
-		t.Skip("the stock capsules are not built: run make")
-	}
-	p.programs("astrid-build")
+	cli.Stock(t, p.home)
+	cli.Program(t, "astrid-build")
 	t.Setenv("GOPROXY", "off")
-	p.want(cli.ExitOK, "init --yes --provider offline")
+	p.want(cli.ExitOK, "init --yes --distro astralis-min --provider offline")
 	// The archive in the distribution may be older than its source.
 	offline, err := build.Build(t.Context(), build.Options{Dir: "../../../distros/astralis/capsules/offline", Output: filepath.Join(p.cwd, "offline.capsule")})
 	if err != nil {

@@ -54,23 +54,12 @@ var compiledGuest = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "astrid-cache")
+	dir, err := cli.Scratch("guest")
 	if err != nil {
 		return "", err
 	}
-	compiledDir = dir
 	return dir, engine.Precompile(context.Background(), dir, [][]byte{wasm}, nil)
 })
-
-var compiledDir string // where compiledGuest is, once it is
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if compiledDir != "" {
-		os.RemoveAll(compiledDir)
-	}
-	os.Exit(code)
-}
 
 // compiled gives the place a cache that has the guest: compiling takes longer than a test.
 func (p *place) compiled() *place {
@@ -79,9 +68,7 @@ func (p *place) compiled() *place {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.CopyFS(p.home.CacheDir(), os.DirFS(dir)); err != nil {
-		p.t.Fatal(err)
-	}
+	cli.LinkCache(p.t, dir, p.home)
 	return p
 }
 
@@ -231,19 +218,4 @@ func (p *place) tokens(name string) []string {
 		}
 	}
 	return out
-}
-
-// programs builds programs of this module into a directory and puts it on PATH.
-func (p *place) programs(names ...string) (dir string) {
-	p.t.Helper()
-	dir = p.t.TempDir()
-	args := []string{"build", "-o", dir + "/"}
-	for _, n := range names {
-		args = append(args, "../../"+n)
-	}
-	if text, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		p.t.Fatalf("%v: %s", err, text)
-	}
-	p.t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	return dir
 }

@@ -169,14 +169,6 @@ func (w *world) consentFile() string {
 // template is a world that was booted once, so that all modules are compiled.
 func template(t *testing.T) *world {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("compiles the capsules of a distribution")
-	}
-	if d, err := distros.Open(distros.Default); err != nil {
-		t.Fatal(err)
-	} else if found, _ := fs.Glob(d, "dist/*.capsule"); len(found) == 0 {
-		t.Skip("the stock capsules are not built: run make capsules")
-	}
 	hits := new(atomic.Int64)
 	told := new(atomic.Value)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -204,7 +196,8 @@ func template(t *testing.T) *world {
 	}))
 	t.Cleanup(srv.Close)
 	w := &world{t: t, home: shortHome(t), cwd: realDir(t), hits: hits, told: told}
-	w.want(ExitOK, "init", "--yes", "--distro", "astralis-min", "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
+	Stock(t, w.home)
+	w.want(ExitOK, "init", "--yes", "--distro", distros.Minimal, "--provider", "openai-compat", "--set", "openai_base_url="+srv.URL, "--set", "openai_model=m", "--set", "openai_api_key=k")
 	w.boot()
 	w.prompt(ExitOK, "warm") // consent was given: it needs no approval
 	w.shutdown()

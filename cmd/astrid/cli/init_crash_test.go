@@ -26,7 +26,7 @@ func TestKillInit(t *testing.T) {
 		}
 		rounds = n
 	}
-	astrid := filepath.Join(p.programs("astrid"), "astrid")
+	astrid := cli.Program(t, "astrid")
 	versions := []string{"1.0.0", "2.0.0"}
 	locks := make(map[string]string)
 	var dirs []string

@@ -4,17 +4,17 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/unicity-astrid/astrid-go/distros"
 )
 
 // TestTurnDiffCommit is the whole way of a file that an agent writes, with the offline
 // provider: it is told about, shown, and reaches the workspace when the user says so.
 func TestTurnDiffCommit(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles the stock capsules")
-	}
 	d := newDesk(t)
 	d.shutdown()
-	d.want(ExitOK, "init", "--yes", "--provider", "offline")
+	Stock(t, d.home)
+	d.want(ExitOK, "init", "--yes", "--distro", distros.Minimal, "--provider", "offline")
 	d.boot()
 	d.put("sub/keep.txt", "mine\n")
 

@@ -1,4 +1,0 @@
-package cli
-
-// Run is run for tests outside of the package.
-var Run = run
