@@ -109,13 +109,31 @@ func TestBuildRust(t *testing.T) {
 	dir := writeProject(t, map[string]string{
 		"Capsule.toml": manifest,
 		"Cargo.toml":   "[package]\nname = \"crab\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[lib]\ncrate-type = [\"cdylib\"]\n",
-		"src/lib.rs":   "#[no_mangle]\npub extern \"C\" fn astrid_hook_trigger(_n: i32) -> i64 { 0 }\n",
+		"src/lib.rs":   "#[no_mangle]\npub extern \"C\" fn astrid_hook_trigger(n: i32) -> i64 { if n == 7 { panic!(\"seven\") } 0 }\n",
 	})
 	_, err := Build(context.Background(), Options{Dir: dir})
 	if _, lerr := exec.LookPath("cargo"); lerr == nil {
 		if _, terr := rustTarget(context.Background(), dir); terr == nil {
 			if err != nil {
-				t.Error(err)
+				t.Fatal(err)
+			}
+			// Elsewhere, and where the path has blanks, it is the same to the byte.
+			other := filepath.Join(t.TempDir(), "two words")
+			if err := os.CopyFS(other, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			first := readFile(t, filepath.Join(dir, "dist", "crab.capsule"))
+			if err := os.RemoveAll(filepath.Join(other, "dist")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Build(context.Background(), Options{Dir: other}); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(first, readFile(t, filepath.Join(other, "dist", "crab.capsule"))) {
+				t.Error("two folders gave two archives")
+			}
+			if wasm := wasmOf(t, first); bytes.Contains(wasm, []byte(dir)) || !bytes.Contains(wasm, []byte("src/lib.rs")) {
+				t.Error("the module names the folder in which it was built")
 			}
 		} else if err == nil || !strings.Contains(err.Error(), "rustup target add wasm32-wasip1") {
 			t.Errorf("without the target: %v", err)
@@ -125,6 +143,25 @@ func TestBuildRust(t *testing.T) {
 	if _, err := Build(context.Background(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "cargo is not installed") {
 		t.Errorf("without cargo: %v", err)
 	}
+}
+
+// wasmOf is the module in an archive.
+func wasmOf(t *testing.T, archive []byte) []byte {
+	t.Helper()
+	s := store.Store{Dir: t.TempDir(), BinDir: t.TempDir()}
+	path := filepath.Join(t.TempDir(), "x.capsule")
+	if err := os.WriteFile(path, archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i, err := s.InstallPath(context.Background(), path, store.InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasm, err := store.VerifyBinary(i.Dir, i.Manifest, i.Meta, s.BinDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
 }
 
 func TestRustModule(t *testing.T) {

@@ -38,9 +38,7 @@ func compileRust(ctx context.Context, dir string, m *capsule.Manifest, log io.Wr
 	if err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "CARGO_TARGET_DIR="+scratch, "CARGO_INCREMENTAL=0",
-		// Paths of this machine must not show in the module.
-		"RUSTFLAGS="+strings.TrimSpace(os.Getenv("RUSTFLAGS")+" --remap-path-prefix="+real+"=/src --remap-path-prefix="+cargoHome()+"=/cargo"))
+	env := append(os.Environ(), "CARGO_TARGET_DIR="+scratch, "CARGO_INCREMENTAL=0", "CARGO_ENCODED_RUSTFLAGS="+rustFlags(real))
 	var out, text bytes.Buffer
 	cmd := exec.CommandContext(ctx, "cargo", "build", "--release", "--target", target, "--message-format=json-render-diagnostics")
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &text
@@ -52,9 +50,21 @@ func compileRust(ctx context.Context, dir string, m *capsule.Manifest, log io.Wr
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		if log != nil { // it has said why
+			text.Reset()
+		}
 		return nil, fmt.Errorf("%w: cargo build: %w\n%s", ErrProject, err, strings.TrimSpace(text.String()))
 	}
 	return rustModule(&out, filepath.Base(m.Main().File))
+}
+
+// rustFlags are the user's and those that keep paths of this machine out of the module, in the form in which they may hold blanks.
+func rustFlags(dir string) string {
+	flags := strings.Fields(os.Getenv("RUSTFLAGS"))
+	if text := os.Getenv("CARGO_ENCODED_RUSTFLAGS"); text != "" { // as for cargo, it counts instead
+		flags = strings.Split(text, "\x1f")
+	}
+	return strings.Join(append(flags, "--remap-path-prefix="+dir+"=/src", "--remap-path-prefix="+cargoHome()+"=/cargo"), "\x1f")
 }
 
 func cargoHome() string {
