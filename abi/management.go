@@ -47,8 +47,8 @@ const (
 	TopicClientAck       = "client.v1.ack"       // [ClientAck]
 )
 
-// ClientSubscribe replaces what a client sees: messages on one of Topics that belong
-// to one of Sessions or to no session. Session "*" means all of the principal's.
+// ClientSubscribe replaces what a client sees and what it answers: it sees messages on one of Topics
+// that belong to one of Sessions or to no session. Session "*" means all of the principal's.
 type ClientSubscribe struct {
 	Topics   []string `json:"topics"`
 	Sessions []string `json:"sessions"`

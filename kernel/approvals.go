@@ -30,21 +30,26 @@ type approvalPrompt struct {
 	Queued   bool             `json:"queued,omitempty"`
 }
 
-// attach makes the client one that is asked: open questions come at once.
+// attach makes the client one that is asked, or none any more: open questions come at once.
 func (c *client) attach(req abi.ClientSubscribe) {
+	all := req.Approver && (!req.OwnSessions || slices.Contains(req.Sessions, "*"))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.detach != nil {
-		if !req.OwnSessions {
-			return
-		}
-		c.detach()
+	if all && c.asked {
+		return // it has heard them
 	}
-	if req.OwnSessions && !slices.Contains(req.Sessions, "*") {
+	detach := c.detach
+	switch c.asked = all; {
+	case all:
+		c.detach = c.k.gate.Approvals().Attach(c.principal, c.ask)
+	case req.Approver:
 		c.detach = c.k.gate.Approvals().AttachSessions(c.principal, req.Sessions, c.ask)
-		return
+	default:
+		c.detach = nil
 	}
-	c.detach = c.k.gate.Approvals().Attach(c.principal, c.ask)
+	if detach != nil {
+		detach() // only now, so that there is no moment at which nobody is there
+	}
 }
 
 // ask sends a question of the gate to this client.

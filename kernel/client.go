@@ -43,7 +43,8 @@ type client struct {
 
 	mu       sync.Mutex
 	sub      *ipc.Subscription
-	detach   func() // from the approvals
+	detach   func() // from the approvals; nil: it answers none
+	asked    bool   // it answers for all of the principal's sessions
 	elicitor bool   // it answers questions of capsules
 	interest
 }
@@ -238,18 +239,18 @@ func (c *client) subscribe(req abi.ClientSubscribe) error {
 	}
 	c.mu.Lock()
 	old := c.sub
-	c.sub, c.elicitor = sub, c.elicitor || req.Elicitor
-	c.interest = interest{topics: req.Topics, sessions: sessions, approver: req.Approver || c.detach != nil}
+	c.sub, c.elicitor = sub, req.Elicitor
+	c.interest = interest{topics: req.Topics, sessions: sessions, approver: req.Approver}
 	c.mu.Unlock()
 	if old != nil {
 		old.Close()
 	}
 	c.enterOnly(req.Sessions...)
-	if req.Approver {
-		c.attach(req)
-	}
+	c.attach(req)
 	if req.Elicitor {
 		c.k.questions.attach(c)
+	} else {
+		c.k.questions.detach(c)
 	}
 	if sub != nil {
 		go c.forward(sub)

@@ -1,13 +1,16 @@
 package kernel
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/ipc"
 	"github.com/unicity-astrid/astrid-go/kernel/wire"
 )
@@ -169,5 +172,42 @@ func TestSlowClientLosesItsConnection(t *testing.T) {
 	}
 	if e := good.ack(`{"topic":"client.v1.subscribe","payload":{"topics":[]}}`); e != "" {
 		t.Errorf("the client that reads got %q", e)
+	}
+}
+
+// TestSubscribeReplaces: a subscription says all of what a client is there for, so that a client that stops answering
+// is not waited for.
+func TestSubscribeReplaces(t *testing.T) {
+	k := boot(t)
+	p := connect(t, k)
+	subscribe := func(payload string) {
+		t.Helper()
+		if e := p.ack(`{"topic":"client.v1.subscribe","payload":` + payload + `}`); e != "" {
+			t.Fatal(e)
+		}
+	}
+	there := func(want int, what string) {
+		t.Helper()
+		if n := k.gate.Approvals().Attached("default"); n != want {
+			t.Errorf("%s: %d clients are asked, want %d", what, n, want)
+		}
+	}
+	subscribe(`{"sessions":["*"],"approver":true}`)
+	there(1, "an approver")
+	subscribe(`{"sessions":["*"],"approver":true}`)
+	there(1, "the same again")
+	subscribe(`{"sessions":["s1"],"approver":true,"own_sessions":true}`)
+	there(1, "for one session")
+	wantDeferred(t, k, "s2", "another session than the one that the client answers for")
+	subscribe(`{"sessions":["s1"]}`)
+	there(0, "no approver any more")
+	wantDeferred(t, k, "s1", "nobody answers")
+
+	subscribe(`{"elicitor":true}`)
+	subscribe(`{}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // who is there is waited for
+	defer cancel()
+	if _, err := k.questions.Ask(ctx, "default", "demo", text); !errors.Is(err, host.ErrNobody) {
+		t.Errorf("who stopped answering is asked: %v", err)
 	}
 }

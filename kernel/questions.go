@@ -109,6 +109,9 @@ func (q *questions) attach(c *client) {
 func (q *questions) detach(c *client) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if !q.clients[c.principal][c] {
+		return
+	}
 	delete(q.clients[c.principal], c)
 	if len(q.clients[c.principal]) > 0 {
 		return

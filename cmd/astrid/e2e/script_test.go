@@ -18,6 +18,7 @@ import (
 //	run CODE PROGRAM ARG…         run a program that must exit with CODE
 //	eventually CODE PROGRAM ARG…  run it again and again until it does
 //	lines N FILE                  FILE (stdout, stderr or a path) has N lines, all whole
+//	socket FILE                   a conversation with the daemon, see scriptSocket
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
@@ -33,6 +34,7 @@ func TestScripts(t *testing.T) {
 			"run":        scriptRun,
 			"eventually": scriptEventually,
 			"lines":      scriptLines,
+			"socket":     scriptSocket,
 		},
 	})
 }
