@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func DecodeRecord(raw []byte, into any) error {
 
 // firstByte is where the value begins; scan has found one.
 func firstByte(b []byte) int {
-	return len(b) - len(strings.TrimLeft(string(b), " \t\r\n"))
+	return len(b) - len(bytes.TrimLeft(b, " \t\r\n"))
 }
 
 // recordField is a field of a record.
@@ -72,6 +73,9 @@ func (f recordField) set(v reflect.Value, raw []byte) error {
 	}
 	if v.Type() == rawMessage {
 		v.SetBytes(append([]byte(nil), raw...)) // raw may lie in guest memory
+		return nil
+	}
+	if setText(v, raw) {
 		return nil
 	}
 	if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {

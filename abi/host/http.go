@@ -158,7 +158,7 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 				return nil, err
 			}
 			defer resp.Body.Close()
-			body, err := io.ReadAll(io.LimitReader(resp.Body, limits.MaxResponse+1))
+			body, err := readAll(io.LimitReader(resp.Body, limits.MaxResponse+1))
 			switch {
 			case err != nil:
 				return nil, netError(ctx, "failed to read http response body", err)
@@ -167,7 +167,7 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 			case !utf8.Valid(body):
 				return nil, abi.Errorf(abi.CodeInvalid, "failed to read http response body: response body is not valid UTF-8")
 			}
-			return encode(abi.HTTPResponse{Status: uint16(resp.StatusCode), Headers: flatHeaders(resp.Header), Body: string(body)})
+			return encodeResponse(uint16(resp.StatusCode), flatHeaders(resp.Header), body)
 		},
 	}, nil
 }

@@ -31,7 +31,7 @@ func (h *Host) planPublish(_ context.Context, f *frame, args [][]byte) (plan, er
 			if err := f.inst.limiter.Allow(len(raw)); err != nil {
 				return nil, abi.Errorf(abi.CodeLimit, "%v", err)
 			}
-			payload, err := ipc.ClassifyPayload(append([]byte(nil), raw...))
+			payload, err := ipc.ClassifyPayload(Clone(raw))
 			if err != nil {
 				return nil, abi.Errorf(abi.CodeInvalid, "publish to %s: %v", topic, err)
 			}

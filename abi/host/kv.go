@@ -44,7 +44,7 @@ func (h *Host) kvSet(ctx context.Context, f *frame, args [][]byte) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.space(f).Put(ctx, key, append([]byte(nil), args[1]...))
+	return nil, h.space(f).Put(ctx, key, Clone(args[1]))
 }
 
 func (h *Host) kvDelete(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {

@@ -65,7 +65,7 @@ func (i *Instance) ExtismResult() (out []byte, failure string) {
 	if text, ok := m.bytes(m.err); ok {
 		failure = strings.ToValidUTF8(string(text[:min(len(text), maxErrorText)]), "\uFFFD")
 	} else if b := m.out(); len(b) > 0 {
-		out = append([]byte(nil), b...)
+		out = Clone(b)
 	}
 	m.reset()
 	i.extism.ctx, i.extism.f, i.extism.mod = nil, nil, nil
@@ -265,7 +265,7 @@ func (x *extism) result(status byte, b []byte) uint64 {
 	off := x.mem.alloc(uint64(len(b)) + 1)
 	block, _ := x.mem.bytes(off)
 	block[0] = status
-	copy(block[1:], b)
+	move(block[1:], b)
 	x.mem.made(off)
 	return off
 }

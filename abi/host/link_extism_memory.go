@@ -78,7 +78,7 @@ func (m *extismMemory) alloc(n uint64) uint64 {
 func (m *extismMemory) put(b []byte) uint64 {
 	off := m.alloc(uint64(len(b)))
 	if off != 0 {
-		copy(m.blocks[m.last].data, b)
+		move(m.blocks[m.last].data, b)
 	}
 	return off
 }

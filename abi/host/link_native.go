@@ -109,7 +109,8 @@ func take(ctx context.Context, mod api.Module, stack []uint64) {
 	if f == nil || len(f.inst.parked) == 0 || uint64(len(f.inst.parked)) > uint64(limit) {
 		return
 	}
-	if mod.Memory().Write(ptr, f.inst.parked) {
+	if to, ok := mod.Memory().Read(ptr, uint32(len(f.inst.parked))); ok {
+		move(to, f.inst.parked)
 		stack[0] = uint64(len(f.inst.parked))
 		f.inst.parked = nil
 	}

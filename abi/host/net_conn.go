@@ -82,7 +82,10 @@ func (h *Host) netRead(ctx context.Context, f *frame, args [][]byte) ([]byte, er
 	frame, err := c.read(ctx, h.svc.Now)
 	switch {
 	case err == nil:
-		return append([]byte{abi.NetData}, frame...), nil
+		out := make([]byte, 1+len(frame))
+		out[0] = abi.NetData
+		move(out[1:], frame)
+		return out, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return []byte{abi.NetNothing}, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
@@ -132,7 +135,7 @@ func (c *netConn) more(ctx context.Context, n int, now func() time.Time) error {
 		if len(c.buf) == 0 {
 			c.since = now()
 		}
-		c.buf = append(c.buf, piece[:got]...)
+		c.buf = extend(c.buf, piece[:got])
 		return nil
 	}
 	return err
@@ -151,9 +154,10 @@ func (h *Host) netWrite(ctx context.Context, f *frame, args [][]byte) ([]byte, e
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()
-	msg := make([]byte, netHeader, netHeader+len(args[1]))
+	msg := make([]byte, netHeader+len(args[1]))
 	binary.BigEndian.PutUint32(msg, uint32(len(args[1])))
-	n, err := c.conn.Write(append(msg, args[1]...))
+	move(msg[netHeader:], args[1])
+	n, err := c.conn.Write(msg)
 	if err == nil {
 		return nil, nil
 	}

@@ -65,7 +65,8 @@ type Options struct {
 	// MaxTableEntries caps each table the module defines: its minimum must not
 	// exceed it, and a larger or missing maximum is lowered to it, which makes
 	// table.grow fail earlier. Tables lie outside the memory limit of the
-	// runtime, eight bytes each entry. Default 1<<20.
+	// runtime, eight bytes each entry, and are moved as a whole
+	// when they grow. Default 1<<18.
 	MaxTableEntries int
 
 	// AllowWait accepts memory.atomic.wait32 and wait64. They block inside the
@@ -99,7 +100,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxBrTable, 65_520)
 	def(&o.MaxEffort, 2_000_000_000)
 	def(&o.MaxReloads, 1<<20)
-	def(&o.MaxTableEntries, 1<<20)
+	def(&o.MaxTableEntries, 1<<18)
 	def(&o.quantum, Quantum)
 	return o
 }

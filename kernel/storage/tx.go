@@ -164,5 +164,20 @@ func swap(key string, old, new []byte) func(Tx) error {
 	}
 }
 
-// copyOf never returns nil: an empty value is not an absent one.
-func copyOf(val []byte) []byte { return append(make([]byte, 0, len(val)), val...) }
+// copyPiece bounds what is copied at once, in bytes.
+const copyPiece = 512 << 10
+
+// copyOf never returns nil: an empty value is not an absent one. A long one is copied in pieces, because Go's collector
+// waits for a copy that is under way.
+func copyOf(val []byte) []byte {
+	out := make([]byte, 0, len(val))
+	for ; len(val) > copyPiece; val = val[copyPiece:] {
+		out = appendPiece(out, val[:copyPiece])
+	}
+	return append(out, val...)
+}
+
+// appendPiece is a function of its own, because the collector stops a goroutine at the latest where a function begins.
+//
+//go:noinline
+func appendPiece(out, piece []byte) []byte { return append(out, piece...) }

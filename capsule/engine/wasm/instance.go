@@ -211,7 +211,7 @@ func (i *Instance) callNative(ctx context.Context, export string, fn api.Functio
 	if !ok {
 		return nil, i.die(export, errors.New("output lies outside its memory"))
 	}
-	return append([]byte(nil), b...), nil
+	return host.Clone(b), nil
 }
 
 func (i *Instance) tooMuch(export string, n uint64) error {

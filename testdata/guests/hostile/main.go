@@ -64,6 +64,7 @@ var guests = map[string]Module{
 	"recv-loop":   blocked(abi.ExportRun),
 	"run-loop":    {Pages: 1, Funcs: []Func{entry(abi.ExportRun, Forever())}},
 	"reads":       attack("", Code(Const32(8), Const32('x'), Const32(200), Fill, Const32(8), Const32(200), Call(0), Drop), Native(abi.ReadFile, 1)),
+	"values":      {Imports: []Import{Native(abi.KvSet, 2)}, Pages: 200, Data: []byte("k"), Funcs: []Func{message(Forever(Const32(0), Const32(1), Const32(1), Const32(abi.MaxValue), Call(0), Drop))}},
 	"writes":      attack("f", Code(Const32(0), Const32(1), Const32(0), Const32(60<<10), Call(0), Drop), Native(abi.WriteFile, 2)),
 
 	"extism-grow":    extism([]Import{env("alloc", i64, i64)}, Forever(Const64(1<<10), Call(0), Drop)),
