@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"kernel/telemetry": {"abi"},
 	"kernel/identity":  {"abi"},
 	"kernel/secrets":   {"abi", "kernel/home"}, // which knows where things are, and how to write them
+	"kernel/trust":     {"abi", "kernel/home"}, // the same
 	"kernel/sandbox":   {"abi"},
 	"kernel":           {"abi", "abi/host", "approval", "audit", "capability", "capsule", "ipc", "vfs"},
 	"cmd":              {"abi", "approval", "audit", "capability", "capsule", "distros", "ipc", "kernel", "vfs"},

@@ -29,7 +29,7 @@ type PollEnvelope struct {
 	Lagged   uint64    `json:"lagged"`  // messages this subscription missed since the last poll because its queue was full
 }
 
-// Caller is the answer of astrid_get_caller; all fields are empty outside a message handler.
+// Caller is the answer of astrid_get_caller; all fields but the last are empty outside a message handler.
 type Caller struct {
 	Principal string `json:"principal,omitempty"`
 	SourceID  string `json:"source_id,omitempty"`
@@ -37,6 +37,9 @@ type Caller struct {
 	SessionID string `json:"session_id,omitempty"`
 	UserID    string `json:"user_id,omitempty"`
 	Workspace string `json:"workspace,omitempty"` // directory the session works in
+	// ProjectTrusted: the user agreed to the files with which the session's project addresses agents (AGENTS.md, .astrid, .agents), as
+	// they are now, or it has none. Without it they are text, and no instructions.
+	ProjectTrusted bool `json:"project_trusted,omitempty"`
 }
 
 // InterceptorHandle tells a run loop which subscription carries which interceptor.

@@ -186,6 +186,7 @@ func (k *Kernel) followWorkspace(ctx context.Context, principal, session string)
 	if err != nil {
 		return err
 	}
+	k.files.askTrust(workspace)
 	return k.refreshWorkspace(workspace, false)
 }
 

@@ -23,7 +23,8 @@ func (c *Context) Action() string { return c.action }
 func (c *Context) CallID() string { return c.callID }
 
 // Caller says who sent the message that is being handled. All fields are empty in a run
-// loop, in lifecycle handlers and in answers to a hook. The host is asked once per call.
+// loop and in lifecycle handlers, and all but the last in answers to a hook. The host is
+// asked once per call.
 func (c *Context) Caller() abi.Caller {
 	if c.caller == nil {
 		c.caller = &abi.Caller{}

@@ -67,6 +67,8 @@ type Files interface {
 	// WorkspaceOf is the absolute directory that the session works in: grants for a
 	// workspace are tied to it.
 	WorkspaceOf(ctx context.Context, principal, session string) (string, error)
+	// ProjectTrusted tells whether the user agreed to what the project in a workspace tells agents.
+	ProjectTrusted(workspace string) bool
 }
 
 // LogSink takes the log lines of capsules.

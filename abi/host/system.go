@@ -33,9 +33,6 @@ func (h *Host) getConfig(_ context.Context, f *frame, args [][]byte) ([]byte, er
 
 func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, error) {
 	m := f.call.Message
-	if m == nil {
-		return []byte("{}"), nil
-	}
 	workspace := ""
 	if f.call.Session != "" {
 		var err error
@@ -43,8 +40,12 @@ func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, err
 			return nil, err
 		}
 	}
+	trusted := workspace != "" && h.svc.Files.ProjectTrusted(workspace)
+	if m == nil { // an answer to a hook is given in somebody's session
+		return encode(abi.Caller{ProjectTrusted: trusted})
+	}
 	return encode(abi.Caller{
-		Workspace: workspace,
+		Workspace: workspace, ProjectTrusted: trusted,
 		Principal: f.call.Principal,
 		SourceID:  m.SourceID,
 		Timestamp: m.Timestamp.Format(time.RFC3339Nano),

@@ -69,6 +69,9 @@ func (h Home) SecretsKey() string { return h.join("keys", "secrets.key") }
 // SecretsDir holds the sealed secrets of capsules.
 func (h Home) SecretsDir() string { return h.join("var", "secrets") }
 
+// TrustDir holds what the user said about the files with which projects address agents, see package trust.
+func (h Home) TrustDir() string { return h.join("var", "trust") }
+
 // BinDir holds <blake3 hex>.wasm.
 func (h Home) BinDir() string { return h.join("bin") }
 

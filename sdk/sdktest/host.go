@@ -84,7 +84,7 @@ const SourceID = "6f1c1c5e-0000-4000-8000-000000000001"
 func New(t testing.TB) *Host {
 	t.Helper()
 	h := &Host{
-		Caller:  abi.Caller{Principal: "default", SourceID: SourceID, SessionID: "session", UserID: "default"},
+		Caller:  abi.Caller{Principal: "default", SourceID: SourceID, SessionID: "session", UserID: "default", ProjectTrusted: true},
 		Config:  map[string]string{},
 		Secrets: map[string]bool{},
 		Now:     time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),

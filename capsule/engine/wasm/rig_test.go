@@ -34,12 +34,14 @@ type world struct {
 	logs []string
 }
 
-func (w *world) Append(context.Context, approval.Record) (string, error)     { return "id", nil }
-func (w *world) Settle(context.Context, approval.Settlement) error           { return nil }
-func (w *world) Publish(ctx context.Context, m *ipc.Message) error           { return w.bus.Publish(ctx, m) }
-func (w *world) HasCapability(string, string) bool                           { return false }
-func (w *world) Home(context.Context, string) (vfs.Vfs, error)               { return nil, fs.ErrNotExist }
-func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)                { return nil, fs.ErrNotExist }
+func (w *world) Append(context.Context, approval.Record) (string, error) { return "id", nil }
+func (w *world) Settle(context.Context, approval.Settlement) error       { return nil }
+func (w *world) Publish(ctx context.Context, m *ipc.Message) error       { return w.bus.Publish(ctx, m) }
+func (w *world) HasCapability(string, string) bool                       { return false }
+func (w *world) Home(context.Context, string) (vfs.Vfs, error)           { return nil, fs.ErrNotExist }
+func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)            { return nil, fs.ErrNotExist }
+func (w *world) ProjectTrusted(string) bool                              { return false }
+
 func (w *world) WorkspaceOf(context.Context, string, string) (string, error) { return "/ws", nil }
 func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, error) {
 	return nil, fs.ErrNotExist

@@ -84,6 +84,9 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if err := firstRun(ctx, sys, h); err != nil {
 		return err
 	}
+	if err := sys.meetProject(true); err != nil {
+		return err
+	}
 	id, err := o.which.chooseOnce(ctx, sys, o.session, workspace)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ Standard output carries the answer and nothing else.`,
 	root.AddCommand(newSession(sys), newDiff(sys), newCommit(sys), newDiscard(sys), newCheckpoint(sys),
 		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys), newDistro(sys), newPath(sys), newConfig(sys), newModels(sys), newDoctor(sys), newLogs(sys), newService(sys), newMan(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
-	root.AddCommand(newSecret(sys), newPs(sys), newTop(sys))
+	root.AddCommand(newSecret(sys), newPs(sys), newTop(sys), newTrust(sys))
 	usageErrors(root)
 	return root
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/trust"
 )
 
 // Options says what to show and where.
@@ -95,11 +96,33 @@ func utf8Locale(getenv func(string) (string, bool)) bool {
 	return false
 }
 
+// projectCommands are the project's, if the person agreed to what it brings for agents.
+func projectCommands(h home.Home, workspace string) ([]Custom, error) {
+	list, err := loadCustom(filepath.Join(workspace, ".astrid", "commands"), "this project")
+	if len(list) == 0 {
+		return nil, err
+	}
+	real, rerr := filepath.EvalSymlinks(workspace)
+	if rerr != nil {
+		return nil, rerr
+	}
+	st, terr := trust.Open(h).Status(real)
+	switch {
+	case terr != nil:
+		return nil, terr
+	case st.Used():
+		return list, err
+	case st.Asks():
+		return nil, errors.New("the project's commands are not used: `astrid trust` shows what it brings for agents, and asks")
+	}
+	return nil, nil
+}
+
 // customCommands reads the person's commands, and those of the project where theirs have
 // other names. A project's text becomes a prompt only when the person asks for it by name.
 func customCommands(h home.Home, workspace string) ([]Custom, error) {
 	own, err := loadCustom(filepath.Join(h.Etc(), "commands"), "yours")
-	project, perr := loadCustom(filepath.Join(workspace, ".astrid", "commands"), "this project")
+	project, perr := projectCommands(h, workspace)
 	for _, c := range project {
 		if !slices.ContainsFunc(own, func(o Custom) bool { return o.Name == c.Name }) {
 			own = append(own, c)

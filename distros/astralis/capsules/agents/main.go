@@ -26,6 +26,9 @@ func onBeforeBuild(ctx *sdk.Context, r struct {
 	if r.RequestID == "" {
 		return errors.New("missing request_id in before_build payload")
 	}
+	if !ctx.Caller().ProjectTrusted {
+		return nil // a stranger's text would speak with the user's voice
+	}
 	dir := strings.Trim(env.Get("cwd_dir"), "/")
 	if dir == "" {
 		dir = ".astrid"

@@ -48,6 +48,9 @@ func onBeforeBuild(ctx *sdk.Context, r struct {
 	}
 	var sections []string
 	for _, f := range []struct{ label, path string }{{"personal", personal}, {"project", project()}} {
+		if f.path != personal && !ctx.Caller().ProjectTrusted {
+			continue // it may be a stranger's
+		}
 		text, err := read(f.path)
 		if err != nil {
 			ctx.Warn("Memory cannot be read", "file", f.path, "error", err)

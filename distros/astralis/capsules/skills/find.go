@@ -8,6 +8,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	astridfs "github.com/unicity-astrid/astrid-go/sdk/fs"
+	"github.com/unicity-astrid/astrid-go/sdk/runtime"
 )
 
 type skill struct {
@@ -34,8 +35,15 @@ func places(asked *string) ([]string, error) {
 		}
 		return []string{dir}, nil
 	}
+	caller, err := runtime.Caller()
+	if err != nil {
+		return nil, err
+	}
 	var dirs []string
 	for d := range strings.SplitSeq(env.Get("dirs"), ",") {
+		if !caller.ProjectTrusted {
+			break // what a stranger wrote is no instruction
+		}
 		if d = strings.Trim(strings.TrimSpace(d), "/"); d != "" {
 			dirs = append(dirs, d)
 		}
