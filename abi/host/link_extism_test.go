@@ -100,7 +100,7 @@ func TestExtismCalls(t *testing.T) {
 		t.Errorf("%q %v", out, err)
 	}
 	ok("", abi.IpcUnsubscribe, "1")
-	ok("{}", abi.GetCaller)
+	ok(`{"project_trusted":true}`, abi.GetCaller)
 	ok("[]", abi.GetInterceptorHandles)
 	ok("", abi.SignalReady)
 	ok("", abi.Log, "WARN", "watch out")

@@ -55,6 +55,8 @@ func TestSecretSettings(t *testing.T) {
 func TestCaller(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	g := r.guest(newCapsule(everythingGrants()))
+	g.want(`{"project_trusted":true}`, abi.GetCaller) // a hook: nobody sent it, and it is in a session
+	g.call = &Call{Principal: "alice"}
 	g.want("{}", abi.GetCaller)
 	g.call = &Call{Principal: "alice", Session: "s7", Message: &ipc.Message{SourceID: "uuid-x", Principal: "forged", Session: "forged", Timestamp: time.Unix(0, 0).UTC()}}
 	out, err := g.do(abi.GetCaller)
