@@ -84,7 +84,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if err := firstRun(ctx, sys, h); err != nil {
 		return err
 	}
-	if err := sys.meetProject(true); err != nil {
+	if err := sys.meetProject(ctx, true); err != nil {
 		return err
 	}
 	id, err := o.which.chooseOnce(ctx, sys, o.session, workspace)

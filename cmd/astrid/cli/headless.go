@@ -57,7 +57,7 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	if err := firstRun(ctx, o.sys, h); err != nil {
 		return err
 	}
-	if err := o.sys.meetProject(o.sys.IsTerminal(o.sys.Stdin) && o.sys.IsTerminal(o.sys.Stderr)); err != nil {
+	if err := o.sys.meetProject(ctx, o.sys.IsTerminal(o.sys.Stdin) && o.sys.IsTerminal(o.sys.Stderr)); err != nil {
 		return err
 	}
 	conn, _, err := client.Ensure(ctx, client.StartOptions{

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ line is wrong or --yes is missing where nobody can be asked.`,
   astrid trust show
   astrid trust --yes      # in a script that knows them`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return sys.trustHere(yes) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return sys.trustHere(cmd.Context(), yes) },
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "agree without being asked")
 	var asJSON bool
@@ -115,7 +116,7 @@ func (s System) showTrust(st trust.Status) {
 	s.notef("%s", trustWords[st.State])
 }
 
-func (s System) trustHere(yes bool) error {
+func (s System) trustHere(ctx context.Context, yes bool) error {
 	store, st, err := s.projectTrust()
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (s System) trustHere(yes bool) error {
 	case !s.IsTerminal(s.Stdin):
 		return fail(ExitUsage, "nobody can be asked here: look with `astrid trust show`, and agree with `astrid trust --yes`")
 	}
-	ok, err := s.askTrust(store, st)
+	ok, err := s.askTrust(ctx, store, st)
 	if err == nil && !ok {
 		err = fail(ExitError, "%s", trustWords[trust.Declined])
 	}
@@ -139,7 +140,7 @@ func (s System) trustHere(yes bool) error {
 }
 
 // askTrust shows a project's files for agents and keeps the answer.
-func (s System) askTrust(store trust.Store, st trust.Status) (bool, error) {
+func (s System) askTrust(ctx context.Context, store trust.Store, st trust.Status) (bool, error) {
 	out := s
 	out.Stdout = s.Stderr
 	fmt.Fprintf(s.Stderr, "The project in %s brings files that tell agents what to do:\n", quoted(st.Workspace))
@@ -147,7 +148,7 @@ func (s System) askTrust(store trust.Store, st trust.Status) (bool, error) {
 	in := bufio.NewReader(s.Stdin)
 	for {
 		fmt.Fprint(s.Stderr, "What they say speaks to the agent with your voice. Use them? [y/N, s shows them] ")
-		line, err := readLine(in)
+		line, err := s.readLine(ctx, in)
 		if err != nil {
 			return false, err
 		}
@@ -190,7 +191,7 @@ func visible(s string) string {
 
 // meetProject asks about a project's files for agents before an agent works there, if somebody can answer; else it says that they are
 // not used.
-func (s System) meetProject(ask bool) error {
+func (s System) meetProject(ctx context.Context, ask bool) error {
 	store, st, err := s.projectTrust()
 	if err != nil {
 		s.notef("%v", err)
@@ -200,7 +201,7 @@ func (s System) meetProject(ask bool) error {
 		return nil
 	}
 	if ask {
-		_, err := s.askTrust(store, st)
+		_, err := s.askTrust(ctx, store, st)
 		return err
 	}
 	what := quoted(st.Files[0].Path)

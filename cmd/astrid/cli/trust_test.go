@@ -27,7 +27,7 @@ func TestProjectAsksOnATerminal(t *testing.T) {
 			Getwd:      func() (string, error) { return ws, nil },
 			IsTerminal: func(any) bool { return terminal },
 		}
-		err := sys.meetProject(terminal)
+		err := sys.meetProject(t.Context(), terminal)
 		_, st, serr := sys.projectTrust()
 		if serr != nil {
 			t.Fatal(serr)
