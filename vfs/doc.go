@@ -37,7 +37,7 @@
 // Why does the overlay not use os.Root? A link in one layer may point to what the other layer covers, so links must be followed
 // in the merged view. The walk opens one component at a time with O_NOFOLLOW, as os.Root does, and follows links itself.
 //
-// Why does a file with several hard links refuse to be opened for writing (HostVfs), or get a copy of its own (OverlayVfs)? The
+// Why does a file with several hard links refuse to be opened for writing and chmod (HostVfs), or get a copy of its own (OverlayVfs)? The
 // other name may lie outside the root, and nothing on the file tells where. Commit replaces a name and leaves others alone.
 //
 // How is a conflict found for what a sandboxed child wrote, which OverlayVfs did not see? By birth: overlayfs copies up into a

@@ -18,7 +18,7 @@ var (
 	ErrReadOnly = errors.New("the tree is read-only")
 	// ErrSpecial: a device, FIFO or socket, which is never opened or copied.
 	ErrSpecial = errors.New("not a regular file or directory")
-	// ErrHardLink: opening for writing would change a second name of the file, which may lie outside the root.
+	// ErrHardLink: opening for writing, or chmod, would change a second name of the file, which may lie outside the root.
 	ErrHardLink = errors.New("the file has several hard links and is not written in place")
 	// ErrTooManyOpen: the tree's handle limit is reached.
 	ErrTooManyOpen = errors.New("too many open files")

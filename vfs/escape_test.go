@@ -2,34 +2,29 @@ package vfs
 
 import (
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/unicity-astrid/astrid-go/testdata/escapes"
 )
 
-const secret = "the secret outside"
+const secret = escapes.Secret
 
 // trap is a directory x/root with every way out that a file system can hold, and what lies outside beside it.
-type trap struct{ outer, root string }
+type trap struct {
+	escapes.Trap
+	outer, root string
+}
 
 func newTrap(t *testing.T) trap {
 	t.Helper()
-	outer, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := trap{outer, filepath.Join(outer, "x/root")}
-	for _, d := range []string{"x/root", "x/root2", "out/dir"} {
-		must(t, os.MkdirAll(filepath.Join(outer, d), 0o755))
-	}
-	for _, f := range []string{"secret", "x/secret", "x/root2/secret", "out/secret", "out/dir/secret"} {
-		must(t, os.WriteFile(filepath.Join(outer, f), []byte(secret), 0o644))
-	}
-	return tr
+	tr, err := escapes.New(t.TempDir())
+	must(t, err)
+	return trap{tr, tr.Outer, tr.Root}
 }
 
 func must(t testing.TB, err error) {
@@ -42,93 +37,10 @@ func must(t testing.TB, err error) {
 // set plants the links in a directory, which stands for x/root.
 func (tr trap) set(t *testing.T, dir string) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Join(dir, "a/b"), 0o755))
-	must(t, os.MkdirAll(filepath.Join(dir, "deep/er"), 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "a/f"), []byte("inside"), 0o644))
-	links := map[string]string{
-		"abs":           filepath.Join(tr.outer, "secret"),
-		"absdir":        filepath.Join(tr.outer, "out"),
-		"absroot":       "/",
-		"absinside":     filepath.Join(tr.root, "a/f"),
-		"rel":           "../secret",
-		"up":            "..",
-		"upslash":       "../",
-		"upup":          "../..",
-		"prefix":        "../root2/secret",
-		"back":          "../root/../secret",
-		"chain1":        "chain2",
-		"chain2":        "a/../chain3",
-		"chain3":        "../secret",
-		"dirchain":      "deep/up2",
-		"deep/up":       "../../secret",
-		"deep/up2":      "../..",
-		"deep/er/up3":   "../../../out/secret",
-		"deep/abs":      filepath.Join(tr.outer, "out/dir"),
-		"a/l":           "..",
-		"a/ll":          "l/../secret",
-		"climb":         "a/l/../secret",
-		"dot":           ".",
-		"dotup":         "dot/dot/dot/../secret",
-		"procroot":      "/proc/self/root",
-		"proccwd":       "/proc/self/cwd",
-		"procfd":        "/proc/self/fd",
-		"procfd0":       "/proc/self/fd/0",
-		"relproc":       "../../../../../../../../../../proc/self/root/etc/passwd",
-		"zero":          "/dev/zero",
-		"tty":           "/dev/tty",
-		"newabs":        filepath.Join(tr.outer, "created"),
-		"newrel":        "../created",
-		"a/newrel":      "../../created",
-		"newdir":        "../made",
-		"newchain":      "newrel",
-		"newdeep":       "../made/by/guest",
-		"loop1":         "loop2",
-		"loop2":         "loop1",
-		"self":          "self",
-		"selfdir":       "selfdir/x",
-		"slashes":       "a//..//..//secret",
-		"gone":          "missing/../../secret",
-		"gonein":        "missing/../a/f",
-		"a/b/longclimb": strings.Repeat("../", 60) + strings.TrimPrefix(filepath.Join(tr.outer, "secret"), "/"),
-	}
-	for name, target := range links {
-		must(t, os.Symlink(target, filepath.Join(dir, name)))
-	}
-	must(t, unix.Mkfifo(filepath.Join(dir, "fifo"), 0o666))
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	must(t, err)
-	defer unix.Close(fd)
-	// A socket's path is short, so it is bound under a short name and moved.
-	short := filepath.Join(os.TempDir(), tempName())
-	must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: short}))
-	must(t, os.Rename(short, filepath.Join(dir, "sock")))
+	must(t, tr.Set(dir))
 }
 
-// attempts is the written list of ways out: names that a guest may try.
-func (tr trap) attempts() []string {
-	list := []string{
-		// the name alone
-		"..", "../", "../.", "../secret", "../../secret", "/..", "/../secret", "//../secret", "./../secret", "./.././secret",
-		"a/../../secret", "a/b/../../../secret", "a//..//..//secret", "a/./.././../secret", "a/../..", "a/f/../../../secret",
-		"missing/../../secret", ".../../../secret", strings.Repeat("../", 100) + "etc/passwd", strings.Repeat("a/../", 50) + "../secret",
-		"..\x00", "\x00", "a\x00/../../secret", "a/f\x00.txt", "\xff\xfe", "a/\xc0\xae\xc0\xae/secret", strings.Repeat("a/", 2049),
-		strings.Repeat("n", 4097), "",
-		// other systems' spellings, which are plain names here
-		`..\secret`, `a\..\..\secret`, `C:\secret`, "%2e%2e/secret", "%2e%2e%2fsecret", "․․/secret", "‥/secret", "\u202e../secret",
-		"file:///etc/passwd", "cwd://../../secret", "home://../secret", "~/secret", "~root/.ssh", "$HOME/secret",
-		"/etc/passwd", "//etc/passwd", "/proc/self/root/etc/passwd", "/dev/zero", "/dev/stdin", tr.outer + "/secret", "/" + tr.outer + "/secret",
-		tr.root + "/../secret", tr.root + "2/secret",
-		// links
-		"abs", "abs/", "abs/.", "absdir", "absdir/secret", "absdir/dir/secret", "absdir/new", "absdir/dir", "absroot", "absroot/etc/passwd", "absinside",
-		"rel", "rel/", "up", "up/secret", "up/root/../secret", "up/created", "upslash/secret", "upup/secret", "upup/out/secret", "up/root2/secret",
-		"prefix", "back", "chain1", "chain2", "chain3", "dirchain/secret", "dirchain/out/created", "deep/up", "deep/up2", "deep/up2/secret",
-		"deep/er/up3", "deep/abs/secret", "deep/abs/new", "a/ll", "climb", "a/l/up/secret", "a/l/rel", "dot/rel", "dot/dot/up/secret", "dotup",
-		"procroot", "procroot/etc/passwd", "proccwd", "proccwd/secret", "procfd", "procfd/0", "procfd0", "relproc", "zero", "tty",
-		"newabs", "newrel", "a/newrel", "newdir", "newdir/x", "newchain", "newdeep", "newdeep/x",
-		"loop1", "loop2/x", "self", "self/x", "selfdir", "slashes", "gone", "gonein", "a/b/longclimb", "fifo", "fifo/x", "sock",
-	}
-	return list
-}
+func (tr trap) attempts() []string { return tr.Names() }
 
 // tries is what a guest can do with a name. Each returns what it read.
 var tries = map[string]func(v Vfs, name string) string{
@@ -245,10 +157,8 @@ func TestEscapes(t *testing.T) {
 
 // outside is the picture of everything beside the root and the overlay's own directories.
 func (tr trap) outside(t *testing.T) map[string]string {
-	pic := treeOf(t, tr.outer)
-	maps.DeleteFunc(pic, func(p, _ string) bool {
-		return below(p, "x/root") || below(p, "x/upper") || below(p, "x/upper.state")
-	})
+	pic, err := tr.Outside("x/upper", "x/upper.state")
+	must(t, err)
 	return pic
 }
 

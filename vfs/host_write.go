@@ -179,6 +179,12 @@ func (v *HostVfs) Chmod(name string, mode fs.FileMode) error {
 	if err == nil && p == "." {
 		err = ErrRoot
 	}
+	if err == nil && !v.opts.HardLinks {
+		fi, serr := v.root.Lstat(p)
+		if err = serr; err == nil && fi.Mode().IsRegular() && linkCount(fi) > 1 {
+			err = ErrHardLink
+		}
+	}
 	if err == nil {
 		err = v.root.Chmod(p, mode.Perm())
 	}

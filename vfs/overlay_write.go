@@ -99,18 +99,22 @@ func (v *OverlayVfs) toUpper(pl *place, content bool) error {
 		return v.copyUp(pl, content)
 	}
 	if pl.up.nlink > 1 {
-		// Another name of the file would change with it. Give this name a file of its own.
 		if err := mayWrite(pl.dir.up, pl.base); err != nil {
 			return err
 		}
-		tmp := tempName()
-		if _, err := v.stageCopy(pl.dir.up, pl.base, tmp, content); err != nil {
-			unix.Unlinkat(v.stage, tmp, 0)
-			return err
-		}
-		return v.insert(tmp, pl.dir.up, pl.base)
+		return v.unshare(pl, content)
 	}
 	return nil
+}
+
+// unshare gives a name in the upper layer a file of its own: another name of the file would change with it.
+func (v *OverlayVfs) unshare(pl *place, content bool) error {
+	tmp := tempName()
+	if _, err := v.stageCopy(pl.dir.up, pl.base, tmp, content); err != nil {
+		unix.Unlinkat(v.stage, tmp, 0)
+		return err
+	}
+	return v.insert(tmp, pl.dir.up, pl.base)
 }
 
 // mayWrite asks for permission to write an entry. A read-only filesystem below does not matter to an overlay.
@@ -395,6 +399,10 @@ func (v *OverlayVfs) Chmod(name string, mode fs.FileMode) error {
 			return ErrSpecial
 		case pl.up == nil:
 			if err := v.copyUp(&pl, true); err != nil {
+				return err
+			}
+		case pl.up.nlink > 1:
+			if err := v.unshare(&pl, true); err != nil {
 				return err
 			}
 		}
