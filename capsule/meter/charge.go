@@ -6,6 +6,7 @@ type emitter struct {
 	fuel   []byte // LEB of the fuel global's index
 	refill []byte // LEB of the refill function's index
 
+	piece    int64  // what a bulk operation does at once, in bytes
 	bulkFunc uint32 // index of the first function that charges by length
 	blocks   int    // basic blocks the compiler will see
 	sites    int    // calls it will see

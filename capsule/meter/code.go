@@ -22,6 +22,7 @@ const leafBytes = 96
 // the module's own functions.
 func (m *module) rewriteCode() ([]byte, error) {
 	w := &bodyWriter{m: m, emitter: emitter{
+		piece:  m.o.piece,
 		fuel:   appendU32(nil, m.fuelGlobal()),
 		refill: appendU32(nil, m.refillFunc()), bulkFunc: m.refillFunc() + 1,
 	}}

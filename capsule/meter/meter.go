@@ -73,7 +73,8 @@ type Options struct {
 	// runtime, where no yield can end them, so they are refused by default.
 	AllowWait bool
 
-	quantum int // for tests: fuel between yields instead of Quantum
+	quantum int   // for tests: fuel between yields instead of Quantum
+	piece   int64 // for tests: bytes at once instead of pieceSize
 }
 
 func (o Options) withDefaults() Options {
@@ -102,6 +103,9 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxReloads, 1<<20)
 	def(&o.MaxTableEntries, 1<<18)
 	def(&o.quantum, Quantum)
+	if o.piece <= 0 {
+		o.piece = pieceSize
+	}
 	return o
 }
 

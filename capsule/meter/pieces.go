@@ -29,7 +29,7 @@ func (m *module) pieced(p pieced) bool {
 	if p.op != miscMemoryInit {
 		return true
 	}
-	return m.out[secDataCount] != nil && uint64(p.segment) < uint64(len(m.dataSizes)) && m.dataSizes[p.segment] > pieceSize
+	return m.out[secDataCount] != nil && uint64(p.segment) < uint64(len(m.dataSizes)) && int64(m.dataSizes[p.segment]) > m.o.piece
 }
 
 // callPiece calls the function that does the operation.
@@ -90,7 +90,7 @@ func (e *emitter) piecewise(op, bounds, steps func()) {
 	e.chargePiece()
 	e.get(0)
 	e.get(1)
-	e.out = appendSigned(append(e.out, opI32Const), pieceSize)
+	e.out = appendSigned(append(e.out, opI32Const), e.piece)
 	op()
 	steps()
 	e.shorten()
@@ -120,12 +120,12 @@ func (e *emitter) copyPiecewise(op func()) {
 		e.get(2)
 		e.out = append(e.out, opI32Add)
 	}
-	e.out = appendSigned(append(e.out, opI32Const), pieceSize)
+	e.out = appendSigned(append(e.out, opI32Const), e.piece)
 	op()
 	e.out = append(e.out, opElse)
 	e.get(0)
 	e.get(1)
-	e.out = appendSigned(append(e.out, opI32Const), pieceSize)
+	e.out = appendSigned(append(e.out, opI32Const), e.piece)
 	op()
 	e.step(0)
 	e.step(1)
@@ -141,7 +141,7 @@ func (e *emitter) copyPiecewise(op func()) {
 // doing op, if op would trap.
 func (e *emitter) whole(op, bounds func()) {
 	e.get(2)
-	e.out = append(appendSigned(append(e.out, opI32Const), pieceSize), opI32LeU, opBrIf, 0)
+	e.out = append(appendSigned(append(e.out, opI32Const), e.piece), opI32LeU, opBrIf, 0)
 	bounds()
 	e.out = append(e.out, opIf, blockEmpty)
 	e.get(0)
@@ -167,7 +167,7 @@ func (e *emitter) rest(op func()) {
 // chargePiece pays for one piece and tests the fuel.
 func (e *emitter) chargePiece() {
 	e.sub()
-	e.out = appendSigned(append(e.out, opI32Const), pieceSize>>bulkShift)
+	e.out = appendSigned(append(e.out, opI32Const), e.piece>>bulkShift)
 	e.store()
 	e.test()
 }
@@ -183,17 +183,17 @@ func (e *emitter) pastMemory(local byte) {
 // to the loop as long as more than one is left.
 func (e *emitter) step(local byte) {
 	e.get(local)
-	e.out = append(appendSigned(append(e.out, opI32Const), pieceSize), opI32Add, opLocalSet, local)
+	e.out = append(appendSigned(append(e.out, opI32Const), e.piece), opI32Add, opLocalSet, local)
 }
 
 func (e *emitter) shorten() {
 	e.get(2)
-	e.out = append(appendSigned(append(e.out, opI32Const), pieceSize), opI32Sub, opLocalSet, 2)
+	e.out = append(appendSigned(append(e.out, opI32Const), e.piece), opI32Sub, opLocalSet, 2)
 }
 
 func (e *emitter) again() {
 	e.get(2)
-	e.out = append(appendSigned(append(e.out, opI32Const), pieceSize), opI32GtU, opBrIf, 0)
+	e.out = append(appendSigned(append(e.out, opI32Const), e.piece), opI32GtU, opBrIf, 0)
 }
 
 // get is local.get, and what is done to it.
