@@ -48,6 +48,7 @@ func decodeHTTP(raw []byte) (*request, error) {
 	if err != nil {
 		return nil, abi.Errorf(abi.CodeInvalid, "invalid url: %v", err)
 	}
+	u.Host = strings.TrimSuffix(u.Host, ":") // an empty port, which others leave out
 	if err := checkURL(u); err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (e *Engine) Instantiate(ctx context.Context) (capsule.Instance, error) {
 		hi.UseExtism(e.r.memory)
 	}
 	i := &Instance{e: e, host: hi}
-	i.out = &lineWriter{emit: func(line string) { hi.Output(i.ctx, line) }}
+	i.out = &lineWriter{emit: func(line string) { hi.Output(i.ctx, line) }, over: func() error { return context.Cause(i.ctx) }}
 	if err := i.start(ctx); err != nil {
 		hi.Close()
 		return nil, err
@@ -88,7 +88,7 @@ func (i *Instance) start(ctx context.Context) error {
 		WithStdout(i.out).WithStderr(i.out).
 		WithSysWalltime().WithSysNanotime().
 		WithNanosleep(i.sleep).
-		WithRandSource(rand.Reader)
+		WithRandSource(random{i, rand.Reader})
 	i.mod, i.mem, i.lin, i.fns = nil, nil, nil, make(map[string]api.Function)
 	i.enter(ctx, &host.Call{Principal: e.cap.Principal})
 	defer func() { i.lin.drop() }()

@@ -73,7 +73,7 @@ func TestOutput(t *testing.T) {
 		t.Errorf("logged %q", got)
 	}
 	var lines []string
-	lw := &lineWriter{emit: func(l string) { lines = append(lines, l) }}
+	lw := &lineWriter{emit: func(l string) { lines = append(lines, l) }, over: func() error { return nil }}
 	if n, err := lw.Write([]byte(strings.Repeat("x", 2*maxLine) + "\ny\n")); n != 2*maxLine+3 || err != nil {
 		t.Errorf("%d %v", n, err)
 	}

@@ -9,6 +9,7 @@ const maxLine = 4 << 10
 // guest prints there, so it must not be lost.
 type lineWriter struct {
 	emit func(line string)
+	over func() error // not nil once the call is over
 	buf  []byte
 }
 
@@ -20,9 +21,12 @@ func (w *lineWriter) flush() {
 	w.buf = w.buf[:0]
 }
 
-// Write never fails: a guest must not be able to tell how its output is kept.
+// Write fails only once the call is over: a guest must not be able to tell how its output is kept.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
+	if err := w.over(); err != nil {
+		return 0, err
+	}
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
 		if room := maxLine - len(w.buf); len(line) >= room {
@@ -31,6 +35,9 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		w.buf = append(w.buf, line...)
 		if ended {
 			w.flush()
+			if err := w.over(); err != nil {
+				return n - len(rest), err
+			}
 		}
 		p = rest
 	}

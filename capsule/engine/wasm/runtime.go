@@ -9,7 +9,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
@@ -94,12 +93,12 @@ func features(c wazero.RuntimeConfig) wazero.RuntimeConfig {
 
 // link instantiates all modules that guests may import.
 func (r *Runtime) link(ctx context.Context) error {
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.rt); err != nil {
-		return fmt.Errorf("link WASI: %w", err)
-	}
 	yield := yield
 	if r.opts.yield != nil {
 		yield = r.opts.yield
+	}
+	if err := linkWASI(ctx, r.rt, yield); err != nil {
+		return err
 	}
 	if err := r.host.LinkNative(ctx, r.rt, yield); err != nil {
 		return fmt.Errorf("link host functions: %w", err)

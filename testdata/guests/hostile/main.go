@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"maps"
@@ -66,6 +67,11 @@ var guests = map[string]Module{
 	"reads":       attack("", Code(Const32(8), Const32('x'), Const32(200), Fill, Const32(8), Const32(200), Call(0), Drop), Native(abi.ReadFile, 1)),
 	"values":      {Imports: []Import{Native(abi.KvSet, 2)}, Pages: 200, Data: []byte("k"), Funcs: []Func{message(Forever(Const32(0), Const32(1), Const32(1), Const32(abi.MaxValue), Call(0), Drop))}},
 	"writes":      attack("f", Code(Const32(0), Const32(1), Const32(0), Const32(60<<10), Call(0), Drop), Native(abi.WriteFile, 2)),
+
+	"wasi-random": wasi("random_get", 2, nil, Const32(0), Const32(abi.MaxMemoryPages<<16)),
+	"wasi-write":  wasi("fd_write", 4, overlapping(4096), Const32(1), Const32(0), Const32(4096), Const32(abi.MaxMemoryPages<<16-4)),
+	"wasi-read":   wasi("fd_read", 4, nil, Const32(0), Const32(0), Const32(4096), Const32(0)), // of nothing
+	"wasi-poll":   wasi("poll_oneoff", 4, nil, Const32(0), Const32(0), Const32(4096), Const32(0)),
 
 	"extism-grow":    extism([]Import{env("alloc", i64, i64)}, Forever(Const64(1<<10), Call(0), Drop)),
 	"extism-churn":   extism([]Import{env("alloc", i64, i64), env("free", i64, nil)}, Forever(Const64(30<<20), Call(0), Call(1))),
@@ -190,6 +196,18 @@ func blocked(export string) Module {
 	return Module{Imports: []Import{Native(abi.IpcSubscribe, 1), Native(abi.IpcRecv, 2)}, Pages: 1, Data: []byte("t.v1.never160000"), Funcs: []Func{entry(export,
 		Const32(0), Const32(10), Call(0), Drop,
 		Forever(Const32(10), Const32(1), Const32(11), Const32(5), Call(1), Drop))}}
+}
+
+// wasi calls one function of WASI for ever, with all the memory there is.
+func wasi(name string, params int, data []byte, args ...[]byte) Module {
+	m := attack(string(data), Code(Code(args...), Call(0), Drop), Import{Module: abi.ModuleWASI, Name: name, Params: bytes.Repeat([]byte{I32}, params), Results: []byte{I32}})
+	m.Pages = abi.MaxMemoryPages
+	return m
+}
+
+// overlapping is n times the same buffer of 32 MiB.
+func overlapping(n int) []byte {
+	return bytes.Repeat(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, 1<<20), 32<<20), n)
 }
 
 // extism is a guest of the Extism convention.
