@@ -20,7 +20,10 @@
 //
 // # Limits
 //
-// Memory of an instance: Options.MemoryLimit, the initial size and Extism memory included. Time of a call:
+// Memory of an instance: Options.MemoryLimit, the initial size and Extism memory included. Its call stack lies outside of
+// that: wazero lets it grow until it has more than 50 MB, by doubling, so that a guest that recurses as deep as it can
+// costs 84 MB more, until its instance ends. One call of WASI reads, writes or polls at most 4,096 buffers or
+// subscriptions. Time of a call:
 // Options.CallDeadline, of a lifecycle call abi.LifecycleDeadline, of a run loop none. Time
 // of the start function and _initialize: [InitDeadline].
 //
