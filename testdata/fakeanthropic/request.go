@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/testdata/fakellm"
 )
 
 // Message is the body of a request: the fields that decide something here. Source:
@@ -88,8 +90,6 @@ func (b Block) resultText() string {
 }
 
 var (
-	fields = strings.Fields(`model max_tokens messages system metadata stop_sequences stream temperature thinking tool_choice
-		tools top_k top_p service_tier container context_management mcp_servers output_config cache_control inference_geo`)
 	toolName   = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
 	toolID     = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 	imageTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp"}
@@ -99,6 +99,29 @@ var (
 		"assistant": {"text", "tool_use", "thinking", "redacted_thinking"},
 	}
 )
+
+// shape is what a request may have. Source: Anthropic API, "Create a Message".
+var shape = fakellm.Shape{
+	"": `model max_tokens messages system metadata stop_sequences stream temperature thinking tool_choice
+		tools top_k top_p service_tier container context_management mcp_servers output_config cache_control inference_geo`,
+	"cache_control":                          "type ttl",
+	"system[]":                               "type text cache_control citations",
+	"system[].cache_control":                 "type ttl",
+	"messages[]":                             "role content",
+	"messages[].content[]:text":              "type text cache_control citations",
+	"messages[].content[]:image":             "type source cache_control",
+	"messages[].content[]:tool_use":          "type id name input cache_control caller",
+	"messages[].content[]:tool_result":       "type tool_use_id content is_error cache_control",
+	"messages[].content[]:thinking":          "type thinking signature",
+	"messages[].content[]:redacted_thinking": "type data",
+	"messages[].content[].source":            "type media_type data url",
+	"messages[].content[].cache_control":     "type ttl",
+	"messages[].content[].content[]:text":    "type text cache_control citations",
+	"tools[]":                                "name description input_schema cache_control type strict",
+	"tools[].cache_control":                  "type ttl",
+	"thinking":                               "type budget_tokens display",
+	"output_config":                          "effort format",
+}
 
 // content decodes a text or a list of blocks.
 func content(raw json.RawMessage) ([]Block, error) {
@@ -119,10 +142,8 @@ func (m *Message) parse(raw []byte) *APIError {
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return malformed("The request body is not valid JSON: %v", err)
 	}
-	for name := range top {
-		if !slices.Contains(fields, name) {
-			return malformed("%s: Extra inputs are not permitted", name)
-		}
+	if name := shape.Extra(raw); name != "" {
+		return malformed("%s: Extra inputs are not permitted", name)
 	}
 	if err := json.Unmarshal(raw, m); err != nil {
 		return malformed("%v", err)

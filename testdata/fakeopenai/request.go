@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/testdata/fakellm"
 )
 
 // Chat is the body of a request: the fields that decide something here.
@@ -92,10 +94,23 @@ const (
 var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 // fields are the documented names at the top of a request.
-var fields = strings.Fields(`messages model audio frequency_penalty function_call functions logit_bias logprobs
-	max_completion_tokens max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty
-	prompt_cache_key prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop
-	store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options`)
+// shape is what a request may have. Source: OpenAI API reference, "Create chat completion".
+var shape = fakellm.Shape{
+	"": `messages model audio frequency_penalty function_call functions logit_bias logprobs
+		max_completion_tokens max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty
+		prompt_cache_key prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop
+		store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options`,
+	"messages[]":                       "role content name refusal audio tool_calls tool_call_id",
+	"messages[].content[]:text":        "type text",
+	"messages[].content[]:refusal":     "type refusal",
+	"messages[].content[]:image_url":   "type image_url",
+	"messages[].content[].image_url":   "url detail",
+	"messages[].tool_calls[]":          "id type function",
+	"messages[].tool_calls[].function": "name arguments",
+	"tools[]":                          "type function",
+	"tools[].function":                 "name description parameters strict",
+	"stream_options":                   "include_usage include_obfuscation",
+}
 
 // parse decodes and checks a body.
 func (c *Chat) parse(raw []byte) *APIError {
@@ -103,10 +118,8 @@ func (c *Chat) parse(raw []byte) *APIError {
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return malformed("We could not parse the JSON body of your request: %v", err)
 	}
-	for name := range top {
-		if !slices.Contains(fields, name) {
-			return malformed("Unrecognized request argument supplied: %s", name)
-		}
+	if name := shape.Extra(raw); name != "" {
+		return malformed("Unrecognized request argument supplied: %s", name)
 	}
 	if err := json.Unmarshal(raw, c); err != nil {
 		return malformed("Invalid type: %v", err)

@@ -282,6 +282,7 @@ func TestMalformedRequests(t *testing.T) {
 		`{`: "parse",
 		`{"model":"m","messages":[],"stream":true}`:                                                                                    "empty array",
 		`{"messages":[` + user + `]}`:                                                                                                  "model",
+		`{"model":"m","stream":true,"stream_options":{"foo":1},"messages":[` + user + `]}`:                                             "stream_options.foo",
 		`{"model":"m","foo":1,"messages":[` + user + `]}`:                                                                              "foo",
 		`{"model":1,"messages":[` + user + `]}`:                                                                                        "type",
 		`{"model":"m","stream_options":{},"messages":[` + user + `]}`:                                                                  "stream_options",

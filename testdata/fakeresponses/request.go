@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/testdata/fakellm"
 )
 
 // Create is the body of a request: the fields that decide something here. Source: OpenAI
@@ -84,9 +86,6 @@ func (i Item) text() string {
 }
 
 var (
-	fields = strings.Fields(`background conversation context_management include input instructions max_output_tokens max_tool_calls
-		metadata model parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_retention reasoning
-		safety_identifier service_tier store stream stream_options temperature text tool_choice tools top_logprobs top_p truncation user`)
 	toolName   = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 	imageURL   = regexp.MustCompile(`^(https?://\S+|data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*)$`)
 	efforts    = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
@@ -95,16 +94,34 @@ var (
 	idPrefixes = map[string]string{"function_call": "fc_", "reasoning": "rs_", "message": "msg_"}
 )
 
+// shape is what a request may have. Source: OpenAI API reference, "Create a model response".
+var shape = fakellm.Shape{
+	"": `background conversation context_management include input instructions max_output_tokens max_tool_calls
+		metadata model parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_retention reasoning
+		safety_identifier service_tier store stream stream_options temperature text tool_choice tools top_logprobs top_p truncation user`,
+	"input[]":                       "type role content", // a message may leave its type out
+	"input[]:message":               "type id role content status phase",
+	"input[]:reasoning":             "type id summary content encrypted_content status",
+	"input[]:function_call":         "type id call_id name arguments status",
+	"input[]:function_call_output":  "type id call_id output status",
+	"input[].summary[]":             "type text",
+	"input[].content[]:input_text":  "type text",
+	"input[].content[]:output_text": "type text annotations logprobs",
+	"input[].content[]:refusal":     "type refusal",
+	"input[].content[]:input_image": "type image_url file_id detail",
+	"reasoning":                     "effort summary",
+	"tools[]:function":              "type name description parameters strict",
+	"stream_options":                "include_obfuscation",
+}
+
 // parse decodes and checks a body.
 func (c *Create) parse(raw []byte) *APIError {
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &top); err != nil {
 		return malformed("We could not parse the JSON body of your request: %v", err)
 	}
-	for name := range top {
-		if !slices.Contains(fields, name) {
-			return malformed("Unknown parameter: '%s'.", name)
-		}
+	if name := shape.Extra(raw); name != "" {
+		return malformed("Unknown parameter: '%s'.", name)
 	}
 	if err := json.Unmarshal(raw, c); err != nil {
 		return malformed("Invalid type: %v", err)
