@@ -20,6 +20,7 @@ const (
 	MaxHookRequest     = 1 << 20
 	MaxCapabilityCheck = 1024
 	MaxProcessHandle   = 256
+	MaxProcessRead     = 1 << 20 // a request to read, with input for the program
 	MaxProcessOutput   = 1 << 20 // kept of each stream of a program
 	MaxPublish         = 5 << 20
 	MaxPublishPerSec   = 10 << 20

@@ -61,6 +61,9 @@ type ProcessRequest struct {
 	Stdin string `json:"stdin,omitempty"`
 	// TimeoutMS ends the program, in milliseconds; 0 leaves it to the call's deadline. astrid_spawn_host only.
 	TimeoutMS uint64 `json:"timeout_ms,omitempty"`
+	// Interactive keeps the program's input open behind Stdin: [ProcessRead] adds to it. The human who decides is told so. It is
+	// for astrid_spawn_background_host only.
+	Interactive bool `json:"interactive,omitempty"`
 }
 
 // ProcessResult is the answer of astrid_spawn_host. ExitCode is the program's own, 128+n after signal n, and -1 when the
@@ -77,6 +80,15 @@ type ProcessResult struct {
 // ProcessHandle names a background process.
 type ProcessHandle struct {
 	ID uint64 `json:"id"`
+}
+
+// ProcessRead is the request of astrid_read_process_logs_host.
+type ProcessRead struct {
+	ID uint64 `json:"id"`
+	// Stdin goes to the program first, if that was started as interactive.
+	Stdin string `json:"stdin,omitempty"`
+	// WaitMS is how long to wait for output or the program's end if there is neither yet, in milliseconds; at most [MaxRecv].
+	WaitMS uint64 `json:"wait_ms,omitempty"`
 }
 
 // ProcessLogs is the answer of astrid_read_process_logs_host: what came since the last call. ExitCode is null while the

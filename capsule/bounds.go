@@ -12,10 +12,14 @@ func (m *Manifest) Bounds(env map[string]string) (*host.Bounds, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.net"), err)
 	}
+	programs, err := m.Capabilities.ResolveProcess(env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Source("capabilities.host_process"), err)
+	}
 	c := &m.Capabilities
 	g := host.Grants{
 		FSRead: c.FSRead, FSWrite: c.FSWrite, IPCPublish: c.IPCPublish, IPCSubscribe: c.IPCSubscribe,
-		HostProcess: c.HostProcess, NetBind: c.NetBind, Identity: c.Identity, AnySession: c.AnySession || c.Uplink,
+		HostProcess: programs, NetBind: c.NetBind, Identity: c.Identity, AnySession: c.AnySession || c.Uplink,
 		Uplink: c.Uplink || len(m.Uplinks) > 0,
 		Source: m.Source("capabilities"),
 	}

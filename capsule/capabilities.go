@@ -12,7 +12,7 @@ type Capabilities struct {
 	// FSRead and FSWrite list "*" (the workspace), "cwd://sub", "home://sub" or "/tmp/sub".
 	FSRead  []string `toml:"fs_read" json:"fs_read,omitempty"`
 	FSWrite []string `toml:"fs_write" json:"fs_write,omitempty"`
-	// HostProcess lists programs, optionally with leading arguments ("git status").
+	// HostProcess lists programs, optionally with leading arguments ("git status"); see ResolveProcess.
 	HostProcess []string `toml:"host_process" json:"host_process,omitempty"`
 	// NetBind lists sockets that the capsule may accept on; any entry grants the kernel's client socket.
 	NetBind []string `toml:"net_bind" json:"net_bind,omitempty"`

@@ -15,7 +15,7 @@ func (c *checker) capabilities(key string, caps *Capabilities) {
 		"kv":            checkEntry,
 		"fs_read":       checkFSEntry,
 		"fs_write":      checkFSEntry,
-		"host_process":  checkProcess,
+		"host_process":  c.checkProcess,
 		"net_bind":      checkEntry,
 		"ipc_publish":   checkPattern,
 		"ipc_subscribe": checkPattern,
@@ -40,7 +40,7 @@ func checkEntry(entry string) error {
 }
 
 func (c *checker) checkNet(entry string) error {
-	key, templated, err := netTemplate(entry)
+	key, templated, err := template(entry)
 	if err != nil {
 		return err
 	}
@@ -48,16 +48,21 @@ func (c *checker) checkNet(entry string) error {
 		_, err = parseNetEntry(entry)
 		return err
 	}
+	return c.checkTemplate(entry, key, "a URL that grants access must be shown")
+}
+
+// checkTemplate looks for the setting that an entry names.
+func (c *checker) checkTemplate(entry, key, why string) error {
 	field, ok := c.m.Env[key]
 	if !ok {
-		err = fmt.Errorf("net entry %q: there is no [env.%s]", entry, key)
+		err := fmt.Errorf("entry %q: there is no [env.%s]", entry, key)
 		if near := stricttoml.Suggest(key, sortedKeys(c.m.Env)); near != "" {
 			err = fmt.Errorf("%w; did you mean %q?", err, near)
 		}
 		return err
 	}
 	if k := field.Kind(); k == EnvSecret || k == EnvArray {
-		return fmt.Errorf("net entry %q: [env.%s] is of type %s; a URL that grants access must be shown", entry, key, field.Type)
+		return fmt.Errorf("entry %q: [env.%s] is of type %s; %s", entry, key, field.Type, why)
 	}
 	return nil
 }
@@ -102,7 +107,14 @@ func unreachable(entry string) bool {
 	return strings.HasPrefix(entry, "/") && entry != "/tmp" && !strings.HasPrefix(entry, "/tmp/")
 }
 
-func checkProcess(entry string) error {
+func (c *checker) checkProcess(entry string) error {
+	key, templated, err := template(entry)
+	if err != nil {
+		return err
+	}
+	if templated {
+		return c.checkTemplate(entry, key, "programs that may run must be shown")
+	}
 	if strings.TrimSpace(entry) == "" {
 		return fmt.Errorf("an entry is empty")
 	}

@@ -65,7 +65,7 @@ func (r NetRule) String() string {
 func (c *Capabilities) ResolveNet(env map[string]string) ([]NetRule, error) {
 	var rules []NetRule
 	for _, entry := range c.Net {
-		key, templated, err := netTemplate(entry)
+		key, templated, err := template(entry)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (c *Capabilities) ResolveNet(env map[string]string) ([]NetRule, error) {
 
 // NetText is an entry of net for people: of one that stands for a setting the address that it is with env.
 func NetText(entry string, env map[string]string) string {
-	key, templated, err := netTemplate(entry)
+	key, templated, err := template(entry)
 	if err != nil || !templated {
 		return entry
 	}
@@ -101,20 +101,6 @@ func NetText(entry string, env map[string]string) string {
 		return entry + ", which is not set"
 	}
 	return rule.Scheme + "://" + net.JoinHostPort(rule.Host, strconv.Itoa(rule.Port)) + " by the setting " + key
-}
-
-// netTemplate returns the key of a "{{ key }}" entry.
-func netTemplate(entry string) (key string, templated bool, err error) {
-	if !strings.Contains(entry, "{{") && !strings.Contains(entry, "}}") {
-		return "", false, nil
-	}
-	inner, open := strings.CutPrefix(strings.TrimSpace(entry), "{{")
-	inner, closed := strings.CutSuffix(inner, "}}")
-	key = strings.TrimSpace(inner)
-	if !open || !closed || key == "" || strings.ContainsAny(key, "{} \t") {
-		return "", false, fmt.Errorf("net entry %q: a template must be the whole entry, as in \"{{ base_url }}\"", entry)
-	}
-	return key, true, nil
 }
 
 func netRuleOfURL(entry, value string) (NetRule, error) {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,6 +142,42 @@ func waitOutput(t testing.TB, p host.Process, text string) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it wrote %q, not %q", all, text)
 		}
+	}
+}
+
+// TestInteractiveProgram: what a program in the sandbox is told reaches it, also more than a pipe holds.
+func TestInteractiveProgram(t *testing.T) {
+	needSandbox(t)
+	k := boot(t)
+	prog, err := k.processes.Find(t.Context(), "default", "s", "sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(script string) host.Process {
+		t.Helper()
+		p, err := k.processes.Start(context.WithoutCancel(t.Context()), host.ProcessCommand{Principal: "default", Session: "s", Capsule: "mcp", Program: prog,
+			Argv: []string{"sh", "-c", script}, Stdin: []byte("one\n"), Background: true, Interactive: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := start("read a; echo got $a; read b; echo got ${#b}; exit 3")
+	<-p.Wrote()
+	waitOutput(t, p, "got one")
+	if err := p.Write(append(bytes.Repeat([]byte("x"), 300<<10), '\n')); err != nil {
+		t.Fatal(err)
+	}
+	waitOutput(t, p, "got 307200")
+	<-p.Done()
+	if code, err := p.Exit(); code != 3 || err != nil {
+		t.Errorf("status %d, %v", code, err)
+	}
+	if err := p.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("write to a program that has ended: %v", err)
+	}
+	if err := runIn(t, k, "s", "sleep 1000", true).Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("write to a program without input: %v", err)
 	}
 }
 

@@ -82,7 +82,7 @@ func (r *room) start(ctx context.Context, c host.ProcessCommand) (*program, erro
 		return nil, err
 	}
 	child, err := r.box.Start(sandbox.Command{
-		Path: c.Program.Path, Argv: c.Argv, Stdin: c.Stdin, Network: r.network, Bare: policy.Mode() == approval.Yolo, Covered: covered,
+		Path: c.Program.Path, Argv: c.Argv, Stdin: c.Stdin, Interactive: c.Interactive, Network: r.network, Bare: policy.Mode() == approval.Yolo, Covered: covered,
 	})
 	if err != nil {
 		return nil, err

@@ -3,8 +3,11 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -34,6 +37,7 @@ type ProcessCommand struct {
 	Argv                        []string
 	Stdin                       []byte
 	Background                  bool
+	Interactive                 bool // its input stays open
 }
 
 // Process is a started program with everything that it starts.
@@ -42,6 +46,11 @@ type Process interface {
 	Exit() (code int, err error)       // after Done
 	Output() (stdout, stderr Captured) // since the last call
 	Kill()
+	// Write adds to the input of an interactive program. An error that matches os.ErrClosed says that it reads no more, one
+	// that matches os.ErrDeadlineExceeded that it does not read.
+	Write(p []byte) error
+	// Wrote is closed when the program writes something that Output has not handed out.
+	Wrote() <-chan struct{}
 }
 
 // Captured is the end of what a program wrote to a stream.
@@ -62,10 +71,13 @@ type command struct {
 	program Program
 }
 
-func (h *Host) decodeProcess(ctx context.Context, f *frame, raw []byte) (*command, error) {
+func (h *Host) decodeProcess(ctx context.Context, f *frame, raw []byte, background bool) (*command, error) {
 	c := &command{}
 	if err := decode(raw, &c.ProcessRequest, "process"); err != nil {
 		return nil, err
+	}
+	if c.Interactive && !background {
+		return nil, abi.Errorf(abi.CodeInvalid, "invalid process request: only a program in the background can be interactive")
 	}
 	c.argv = append([]string{c.Cmd}, c.Args...)
 	for _, s := range append(c.argv, c.Stdin) {
@@ -108,12 +120,20 @@ func (b *Bounds) process(argv []string) permit {
 	}
 }
 
+// talk stands for the input that an interactive program will get. Whoever is asked sees it, and nothing that was granted to the
+// program without it covers it.
+const talk = "[and whatever the capsule says to it later]"
+
 func (c *command) action() approval.Action {
 	n := int64(len(c.Stdin))
 	for _, a := range c.Args {
 		n += int64(len(a))
 	}
-	return approval.Action{Kind: approval.Exec, Path: c.program.Real, Argv: c.argv, Stdin: c.Stdin, Size: n}
+	stdin := c.Stdin
+	if c.Interactive {
+		stdin += talk
+	}
+	return approval.Action{Kind: approval.Exec, Path: c.program.Real, Argv: c.argv, Stdin: stdin, Size: n}
 }
 
 // start starts what was decided, if the name still means that program.
@@ -127,7 +147,7 @@ func (h *Host) start(ctx context.Context, f *frame, c *command, background bool)
 	}
 	cmd := ProcessCommand{
 		Principal: f.call.Principal, Session: f.call.Session, Capsule: f.inst.capsule.ID,
-		Program: c.program, Argv: c.argv, Background: background,
+		Program: c.program, Argv: c.argv, Background: background, Interactive: c.Interactive,
 	}
 	if c.Stdin != "" {
 		cmd.Stdin = []byte(c.Stdin)
@@ -140,7 +160,7 @@ func (h *Host) start(ctx context.Context, f *frame, c *command, background bool)
 }
 
 func (h *Host) planSpawn(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	c, err := h.decodeProcess(ctx, f, args[0])
+	c, err := h.decodeProcess(ctx, f, args[0], false)
 	if err != nil {
 		return plan{}, err
 	}
@@ -191,7 +211,7 @@ func (h *Host) await(ctx context.Context, f *frame, c *command, p Process) ([]by
 }
 
 func (h *Host) planSpawnBackground(ctx context.Context, f *frame, args [][]byte) (plan, error) {
-	c, err := h.decodeProcess(ctx, f, args[0])
+	c, err := h.decodeProcess(ctx, f, args[0], true)
 	if err != nil {
 		return plan{}, err
 	}
@@ -235,16 +255,24 @@ func decodeHandle(raw []byte, what string) (uint64, error) {
 	return req.ID, nil
 }
 
-func (h *Host) processLogs(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
-	id, err := decodeHandle(args[0], "read logs")
-	if err != nil {
+func (h *Host) processLogs(ctx context.Context, f *frame, args [][]byte) ([]byte, error) {
+	var req abi.ProcessRead
+	if err := decode(args[0], &req, "read logs"); err != nil {
 		return nil, err
 	}
-	e, err := f.inst.capsule.processes.get(f, id, false)
+	e, err := f.inst.capsule.processes.get(f, req.ID, false)
 	if err != nil {
 		return nil, err
 	}
 	p := e.p
+	if req.Stdin != "" {
+		if err := tell(p, req.Stdin); err != nil {
+			return nil, err
+		}
+	}
+	if err := awaitOutput(ctx, p, time.Duration(min(req.WaitMS, uint64(abi.MaxRecv/time.Millisecond)))*time.Millisecond); err != nil {
+		return nil, err
+	}
 	r := abi.ProcessLogs{Running: true}
 	if code := ended(p); code != nil { // asked first: what it wrote before its end is not missed
 		r.Running, r.ExitCode = false, code
@@ -252,6 +280,35 @@ func (h *Host) processLogs(_ context.Context, f *frame, args [][]byte) ([]byte, 
 	out, errs := p.Output()
 	r.Stdout, r.StdoutDropped, r.Stderr, r.StderrDropped = out.text(), out.Dropped, errs.text(), errs.Dropped
 	return encode(r)
+}
+
+// tell adds to the input of a program.
+func tell(p Process, text string) error {
+	switch err := p.Write([]byte(text)); {
+	case errors.Is(err, os.ErrClosed), errors.Is(err, syscall.EPIPE):
+		return abi.Errorf(abi.CodeClosed, "the program reads no input, or no more: it must be started as interactive, and run")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return abi.Errorf(abi.CodeTimeout, "the program does not read its input")
+	default:
+		return err
+	}
+}
+
+// awaitOutput waits until a program has written something or has ended, or for so long.
+func awaitOutput(ctx context.Context, p Process, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-p.Wrote():
+	case <-p.Done():
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 func (h *Host) processKill(_ context.Context, f *frame, args [][]byte) ([]byte, error) {

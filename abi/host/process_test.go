@@ -91,6 +91,41 @@ func TestHostProcessEntries(t *testing.T) {
 	}
 }
 
+// TestInteractivePrograms: who is asked about one is told that it will get more input, and it gets it.
+func TestInteractivePrograms(t *testing.T) {
+	r, g := programs(t)
+	id := g.background(`{"cmd":"sh","args":["-c","while read x; do echo \"<$x>\"; done"],"stdin":"one\n","interactive":true}`)
+	if c := r.programs.commands[0]; !c.Interactive || string(c.Stdin) != "one\n" {
+		t.Errorf("started %+v", c)
+	}
+	handle := strings.TrimSuffix(id, "}")
+	g.want(`{"stdout":"<one>\n","stderr":"","running":true,"exit_code":null}`, abi.ReadProcessLogsHost, handle+`,"wait_ms":60000}`)
+	g.want(`{"stdout":"<two>\n","stderr":"","running":true,"exit_code":null}`, abi.ReadProcessLogsHost, handle+`,"stdin":"two\n","wait_ms":60000}`)
+	g.want(`{"stdout":"","stderr":"","running":true,"exit_code":null}`, abi.ReadProcessLogsHost, handle+`,"wait_ms":1}`)
+	// A wait ends with its call.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := r.host.processLogs(ctx, &frame{inst: g.inst, call: g.call}, [][]byte{[]byte(handle + `,"wait_ms":60000}`)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait that was cancelled: %v", err)
+	}
+	if _, err := g.do(abi.KillProcessHost, id); err != nil {
+		t.Error(err)
+	}
+	g.refused(abi.CodeInvalid, "interactive", abi.SpawnHost, `{"cmd":"true","interactive":true}`)
+	id = g.background(`{"cmd":"sh","args":["-c","sleep 1000"]}`)
+	g.refused(abi.CodeClosed, "reads no input", abi.ReadProcessLogsHost, strings.TrimSuffix(id, "}")+`,"stdin":"x"}`)
+
+	plan := func(request string) string {
+		t.Helper()
+		p, err := r.host.planSpawnBackground(context.Background(), &frame{inst: g.inst, call: g.call}, [][]byte{[]byte(request)})
+		must(t, err)
+		return p.action.Stdin
+	}
+	if plain, more := plan(`{"cmd":"cat","stdin":"a"}`), plan(`{"cmd":"cat","stdin":"a","interactive":true}`); plain != "a" || !strings.HasPrefix(more, "a[and whatever") {
+		t.Errorf("decided about %q and %q", plain, more)
+	}
+}
+
 // TestBackgroundPrograms: a handle works for its principal and session, in every instance of its capsule, and nowhere else.
 func TestBackgroundPrograms(t *testing.T) {
 	r, g := programs(t)

@@ -3,10 +3,13 @@ package host
 import (
 	"bytes"
 	"context"
+	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 )
@@ -47,6 +50,14 @@ func (p *rigPrograms) Start(_ context.Context, c ProcessCommand) (Process, error
 	q := &rigProcess{done: make(chan struct{})}
 	q.cmd = &exec.Cmd{Path: c.Program.Path, Args: c.Argv, Stdin: bytes.NewReader(c.Stdin), Stdout: &q.out, Stderr: &q.errs,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	if c.Interactive {
+		q.cmd.Stdin = nil
+		in, err := q.cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		q.in = in
+	}
 	if err := q.cmd.Start(); err != nil {
 		return nil, abi.Errorf(abi.CodeIO, "%v", err)
 	}
@@ -54,11 +65,15 @@ func (p *rigPrograms) Start(_ context.Context, c ProcessCommand) (Process, error
 		_ = q.cmd.Wait()
 		close(q.done)
 	}()
+	if q.in != nil && len(c.Stdin) > 0 {
+		return q, q.Write(c.Stdin)
+	}
 	return q, nil
 }
 
 type rigProcess struct {
 	cmd       *exec.Cmd
+	in        io.WriteCloser // nil: its input is over
 	out, errs locked
 	done      chan struct{}
 }
@@ -67,6 +82,36 @@ func (q *rigProcess) Done() <-chan struct{}        { return q.done }
 func (q *rigProcess) Exit() (int, error)           { return q.cmd.ProcessState.ExitCode(), nil }
 func (q *rigProcess) Output() (Captured, Captured) { return q.out.take(), q.errs.take() }
 func (q *rigProcess) Kill()                        { _ = syscall.Kill(-q.cmd.Process.Pid, syscall.SIGKILL) }
+
+func (q *rigProcess) Write(b []byte) error {
+	if q.in == nil {
+		return os.ErrClosed
+	}
+	_, err := q.in.Write(b)
+	return err
+}
+
+// Wrote looks again and again: nothing here is about speed.
+func (q *rigProcess) Wrote() <-chan struct{} {
+	wrote := make(chan struct{})
+	go func() {
+		for {
+			q.out.mu.Lock()
+			n := len(q.out.buf)
+			q.out.mu.Unlock()
+			select {
+			case <-q.done:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			if n > 0 {
+				close(wrote)
+				return
+			}
+		}
+	}()
+	return wrote
+}
 
 type locked struct {
 	mu  sync.Mutex

@@ -49,6 +49,7 @@ var (
 	pReq    = param{"request", abi.MaxValue}
 
 	pProcess = param{"request", abi.MaxProcessHandle}
+	pRead    = param{"request", abi.MaxProcessRead}
 )
 
 func (h *Host) rows() [abi.FunctionCount]row {
@@ -105,7 +106,7 @@ func (h *Host) rows() [abi.FunctionCount]row {
 		abi.CheckCapsuleCapability: {class: plain, kind: kindSelf, params: []param{{"request", abi.MaxCapabilityCheck}}, plain: h.checkCapability},
 
 		abi.SpawnBackgroundHost: {class: guarded, params: []param{pReq}, plan: h.planSpawnBackground},
-		abi.ReadProcessLogsHost: {class: plain, kind: kindProcess, params: []param{pProcess}, plain: h.processLogs},
+		abi.ReadProcessLogsHost: {class: plain, kind: kindProcess, params: []param{pRead}, plain: h.processLogs},
 		abi.KillProcessHost:     {class: plain, kind: kindProcess, params: []param{pProcess}, plain: h.processKill},
 		abi.NetCloseStream:      {class: plain, kind: kindStream, params: []param{pStream}, plain: h.netClose},
 		abi.NetPollAccept:       {class: guarded, params: []param{pStream}, plan: h.planPollAccept},

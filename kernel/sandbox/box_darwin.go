@@ -109,16 +109,26 @@ func (b *Box) Start(c Command) (*Child, error) {
 		cmd.Env = b.o.bareEnv()
 	}
 	cmd.Dir = b.o.Workspace
+	child := &Child{done: make(chan struct{})}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.Stdin), theirs[0], theirs[1]
+	if c.Interactive {
+		in, err := child.converse(c.Stdin)
+		if err != nil {
+			closeAll(append(ours, theirs...))
+			endLeader()
+			return nil, err
+		}
+		cmd.Stdin, theirs = in, append(theirs, in)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: leader}
 	err = cmd.Start()
 	closeAll(theirs)
 	if err != nil {
 		closeAll(ours)
+		child.hangUp()
 		endLeader()
 		return nil, err
 	}
-	child := &Child{done: make(chan struct{})}
 	var once sync.Once
 	killed := false
 	end := func() { once.Do(endLeader) }
@@ -133,6 +143,7 @@ func (b *Box) Start(c Command) (*Child, error) {
 		delete(b.children, child)
 		child.exit = exitOf(cmd, err, killed)
 		b.mu.Unlock()
+		child.hangUp()
 		close(child.done)
 	}()
 	return child, nil

@@ -246,7 +246,7 @@ func (b *Box) Refresh() error {
 }
 
 // Start starts a program. It runs until it ends, is killed, or the box is closed.
-func (b *Box) Start(c Command) (*Child, error) {
+func (b *Box) Start(c Command) (_ *Child, err error) {
 	if err := checkCommand(&c); err != nil {
 		return nil, err
 	}
@@ -270,12 +270,20 @@ func (b *Box) Start(c Command) (*Child, error) {
 		return err
 	}
 	child := &Child{done: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			child.hangUp()
+		}
+	}()
 	if err := give(memFile("command", raw)); err != nil {
 		return nil, err
 	}
-	if c.Stdin == nil {
+	switch {
+	case c.Interactive:
+		err = give(child.converse(c.Stdin))
+	case c.Stdin == nil:
 		err = give(os.Open(os.DevNull))
-	} else {
+	default:
 		err = give(memFile("stdin", c.Stdin))
 	}
 	if err != nil {
@@ -332,6 +340,7 @@ func (c *Child) finish(m message) {
 	} else if why, failed := setupFailure(m.Code, c.stderr.peek(4096)); failed {
 		c.exit.Err = fmt.Errorf("the sandbox could not start the program: %s", why)
 	}
+	c.hangUp()
 	close(c.done)
 }
 

@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // Child is a program that was started in a box.
@@ -11,6 +13,7 @@ type Child struct {
 	id             uint64
 	kill           func()
 	stdout, stderr tail
+	stdin          *os.File       // our end, if it is interactive
 	copies         sync.WaitGroup // of its output
 	done           chan struct{}
 	exit           Exit
@@ -31,6 +34,46 @@ func (c *Child) Output() (stdout, stderr []byte, droppedOut, droppedErr int64) {
 	stdout, droppedOut = c.stdout.take()
 	stderr, droppedErr = c.stderr.take()
 	return stdout, stderr, droppedOut, droppedErr
+}
+
+// writeTimeout is how long a child may take to read what it is told.
+const writeTimeout = 10 * time.Second
+
+// Write adds to the standard input of an interactive child. It fails with os.ErrClosed when there is none, and with
+// os.ErrDeadlineExceeded when the child does not read.
+func (c *Child) Write(p []byte) error {
+	if c.stdin == nil {
+		return os.ErrClosed
+	}
+	if err := c.stdin.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return fmt.Errorf("%w: %v", os.ErrClosed, err) // a pipe takes a deadline as long as it is open
+	}
+	_, err := c.stdin.Write(p)
+	return err
+}
+
+// Wrote is closed when the child's standard output has something that Output has not handed out.
+func (c *Child) Wrote() <-chan struct{} { return c.stdout.next() }
+
+// converse makes the pipe for an interactive child, with what it is told first.
+func (c *Child) converse(first []byte) (theirs *os.File, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c.stdin = w
+	if len(first) > 0 {
+		// A pipe takes little before somebody reads, so this must not hold the start up.
+		go func() { _ = c.Write(first) }()
+	}
+	return r, nil
+}
+
+// hangUp closes the child's input, if it has one that is open.
+func (c *Child) hangUp() {
+	if c.stdin != nil {
+		c.stdin.Close()
+	}
 }
 
 // pipes makes the pipes of the child's two streams.

@@ -6,7 +6,8 @@ import "sync"
 type tail struct {
 	mu      sync.Mutex
 	buf     []byte
-	dropped int64 // bytes that were forgotten since the last take
+	dropped int64         // bytes that were forgotten since the last take
+	wrote   chan struct{} // closed at the next write; nil: nobody waits
 }
 
 // Write never fails: what does not fit pushes the oldest bytes out.
@@ -23,7 +24,27 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.buf = append(t.buf[:0], t.buf[over:]...)
 	}
 	t.buf = append(t.buf, p...)
+	if t.wrote != nil && n > 0 {
+		close(t.wrote)
+		t.wrote = nil
+	}
 	return n, nil
+}
+
+// next is closed when there is something to take.
+func (t *tail) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.wrote == nil {
+		t.wrote = make(chan struct{})
+		if len(t.buf) > 0 {
+			ready := t.wrote
+			t.wrote = nil
+			close(ready)
+			return ready
+		}
+	}
+	return t.wrote
 }
 
 // take hands out what is kept and forgets it.

@@ -77,6 +77,8 @@ type Command struct {
 	Path  string   // absolute, as Find returned it
 	Argv  []string // Argv[0] is not used: the program is told Path
 	Stdin []byte   // nil: end of file at once
+	// Interactive keeps standard input open behind Stdin, for Child.Write.
+	Interactive bool
 	// Network lets it use the network of the machine. Then it cannot open Unix sockets, because those of the machine that
 	// have no file would be in its reach.
 	Network bool

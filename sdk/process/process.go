@@ -22,10 +22,12 @@ type Command struct {
 	// Timeout ends a program that Run waits for; the part below a millisecond is dropped. Zero leaves it to the deadline of
 	// the call. It means nothing to Start.
 	Timeout time.Duration
+	// Interactive keeps the input of a program that is started in the background open, for Say. The person is told.
+	Interactive bool
 }
 
 func (c Command) request() abi.ProcessRequest {
-	return abi.ProcessRequest{Cmd: c.Name, Args: c.Args, Stdin: c.Stdin, TimeoutMS: uint64(max(c.Timeout, 0).Milliseconds())}
+	return abi.ProcessRequest{Cmd: c.Name, Args: c.Args, Stdin: c.Stdin, TimeoutMS: uint64(max(c.Timeout, 0).Milliseconds()), Interactive: c.Interactive}
 }
 
 // Run runs the program to its end. One that ran and failed is not an error: look at ExitCode, which is 128+n after signal n,
@@ -64,7 +66,16 @@ type Process struct{ ID uint64 }
 // stream) and whether it still runs. ExitCode is nil while it does.
 func (p *Process) Logs() (abi.ProcessLogs, error) {
 	var l abi.ProcessLogs
-	err := wire.Ask(abi.ReadProcessLogsHost, abi.ProcessHandle{ID: p.ID}, &l)
+	err := wire.Ask(abi.ReadProcessLogsHost, abi.ProcessRead{ID: p.ID}, &l)
+	return l, err
+}
+
+// Say adds text to the input of an interactive program, unless it is empty, and returns what the program wrote since the last call. If that is
+// nothing, it waits so long for something, or for the program's end; at most abi.MaxRecv. It fails with abi.ErrClosed when the
+// program takes no input, and with abi.ErrTimeout when it does not read it.
+func (p *Process) Say(text string, wait time.Duration) (abi.ProcessLogs, error) {
+	var l abi.ProcessLogs
+	err := wire.Ask(abi.ReadProcessLogsHost, abi.ProcessRead{ID: p.ID, Stdin: text, WaitMS: uint64(max(wait, 0).Milliseconds())}, &l)
 	return l, err
 }
 

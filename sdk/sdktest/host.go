@@ -30,6 +30,8 @@ type Host struct {
 	Client *http.Client
 	// Process runs a program to its end, or fails to start it with an *abi.Error. Background processes are run by it, too.
 	Process func(req abi.ProcessRequest) (abi.ProcessResult, error)
+	// Talk answers what is said to an interactive program that runs.
+	Talk func(req abi.ProcessRequest, stdin string) (stdout string)
 	// Elicit answers a question for a setting; an error cancels it.
 	Elicit func(req abi.ElicitRequest) (abi.ElicitAnswer, error)
 	// Approve decides an explicit request for approval.

@@ -10,6 +10,7 @@ import (
 // out once, like that of a real one.
 type process struct {
 	abi.ProcessResult
+	request abi.ProcessRequest
 	running bool
 	read    bool
 }
@@ -18,16 +19,27 @@ func (h *Host) serveProcess(fn abi.Function, p []string) ([]byte, error) {
 	if fn == abi.SpawnHost || fn == abi.SpawnBackgroundHost {
 		return h.spawn(fn, p[0])
 	}
-	var req abi.ProcessHandle
+	var req abi.ProcessRead
 	if err := request(fn, p[0], &req); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	pr := h.processes[req.ID]
+	h.mu.Unlock()
 	if pr == nil {
 		return nil, abi.Errorf(abi.CodeHandle, "no background process with id %d", req.ID)
 	}
+	if req.Stdin != "" {
+		if !pr.request.Interactive || !pr.running {
+			return nil, abi.Errorf(abi.CodeClosed, "the program reads no input")
+		}
+		if h.Talk == nil {
+			return nil, unscripted(fn, "Host.Talk")
+		}
+		pr.Stdout, pr.read = h.Talk(pr.request, req.Stdin), false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	out := pr.ProcessResult
 	if pr.read {
 		out.Stdout, out.Stderr, out.StdoutDropped, out.StderrDropped = "", "", 0, 0
@@ -77,6 +89,15 @@ func (h *Host) spawn(fn abi.Function, raw string) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.nextProc++
-	h.processes[h.nextProc] = &process{ProcessResult: result, running: runsOn}
+	h.processes[h.nextProc] = &process{ProcessResult: result, request: req, running: runsOn}
 	return json.Marshal(abi.ProcessHandle{ID: h.nextProc})
+}
+
+// Stop ends the background programs that run.
+func (h *Host) Stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.processes {
+		p.running = false
+	}
 }
