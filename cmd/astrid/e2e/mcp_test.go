@@ -33,5 +33,5 @@ func TestMCP(t *testing.T) {
 	b.run("", "--session", "m", "--yes", "-p", use("count", "{}")+"\n"+use("read_note", `{"name":"b"}`)+"\n"+use("write_note", `{"nme":"b"}`)).
 		want(t, 0, "call 1", "no such file", "nme")
 	b.run("", "--session", "m", "--yes", "-p", use("quit", "{}")+"\nthen\n"+use("count", "{}")).want(t, 0, "asked to quit", "call 1")
-	b.run("", "commit", "--session", "m", "--yes").want(t, 0, "a.note")
+	b.run("", "commit", "--session", "m").want(t, 0, "a.note")
 }

@@ -7,6 +7,7 @@ import (
 	nethttp "net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/sdktest"
@@ -67,6 +68,10 @@ func TestFetch(t *testing.T) {
 			_, _ = w.Write([]byte("\x89PNG\xff"))
 		case "/long":
 			fmt.Fprint(w, strings.Repeat("0123456789", maxResult/10)+"the rest")
+		case "/headers":
+			for i := range 100 {
+				w.Header().Set(fmt.Sprintf("X-%03d", i), strings.Repeat("é", 20_000))
+			}
 		case "/endless":
 			for range 2 * maxRead >> 20 {
 				fmt.Fprint(w, strings.Repeat("x", 1<<20))
@@ -100,6 +105,15 @@ func TestFetch(t *testing.T) {
 	}
 	if r, e := call(t, h, map[string]any{"url": "https://example.com/endless", "offset": maxRead - 1}); !strings.Contains(r.Body, "the page is longer") {
 		t.Errorf("%.50s %s", r.Body, e)
+	}
+	// What a server says in headers is bounded, too.
+	r, _ = call(t, h, map[string]any{"url": "https://example.com/headers"})
+	size := 0
+	for name, value := range r.Headers {
+		size += len(name) + len(value)
+	}
+	if size > 16<<10 || len(r.Headers) < 5 || !utf8.ValidString(r.Headers["x-000"]) {
+		t.Errorf("%d headers of %d bytes", len(r.Headers), size)
 	}
 	if n := h.OpenStreams(); n != 0 {
 		t.Errorf("%d streams are open", n)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func fetch(_ *sdk.Context, a args) (*result, error) {
 	if more {
 		text += fmt.Sprintf("\n[the page is longer: %d bytes of it were read]", maxRead)
 	}
-	out := &result{Status: s.Status, Headers: s.Headers}
+	out := &result{Status: s.Status, Headers: bounded(s.Headers)}
 	from := 0
 	if a.Offset != nil {
 		from = *a.Offset
@@ -101,6 +102,24 @@ func request(a args) (*http.Request, error) {
 		r.Body = []byte(*a.Body)
 	}
 	return r, nil
+}
+
+// bounded are the headers that fit, in the order of their names: a server may send megabytes of them.
+func bounded(headers map[string]string) map[string]string {
+	const maxValue, maxHeaders = 2 << 10, 16 << 10
+	out := map[string]string{}
+	left := maxHeaders
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		value := strings.ToValidUTF8(headers[name], "\uFFFD")
+		if len(value) > maxValue {
+			value = strings.ToValidUTF8(value[:maxValue], "") + "…"
+		}
+		if left -= len(name) + len(value); left < 0 {
+			break
+		}
+		out[name] = value
+	}
+	return out
 }
 
 // read takes as much of the answer as there is room for.

@@ -37,13 +37,13 @@ func TestPrompt(t *testing.T) {
 	}
 	h.WriteFile(".astrid/memory.md", "use tabs\n")
 	h.WriteFile("home://memory.md", "is called Ida")
-	if got := contributed(t, h); got != "# Memory (personal)\n\nis called Ida\n\n# Memory (project)\n\nuse tabs\n" {
+	if got := contributed(t, h); got != "# Memory (personal)\n\n"+about+"is called Ida\n\n# Memory (project)\n\n"+about+"use tabs\n" {
 		t.Errorf("%q", got)
 	}
 	h.Config["cwd_dir"] = ".other/"
 	h.WriteFile(".other/memory.md", strings.Repeat("ä", maxMemory))
 	got := contributed(t, h)
-	if !strings.HasSuffix(got, "ä\n\n[Memory truncated]") || len(got) > maxMemory+200 {
+	if !strings.HasSuffix(got, "ä\n\n[Memory truncated]") || len(got) > maxMemory+2*len(about)+200 {
 		t.Errorf("%d bytes, ends %q", len(got), got[len(got)-30:])
 	}
 	// One that cannot be read does not hide the other.
@@ -53,7 +53,7 @@ func TestPrompt(t *testing.T) {
 		}
 		return []byte("still here"), nil
 	})
-	if got := contributed(t, h); got != "# Memory (project)\n\nstill here" {
+	if got := contributed(t, h); got != "# Memory (project)\n\n"+about+"still here" {
 		t.Errorf("%q", got)
 	}
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	astridfs "github.com/unicity-astrid/astrid-go/sdk/fs"
@@ -55,8 +58,19 @@ func checkID(id string) error {
 	if id == "" || strings.HasPrefix(id, ".") || strings.ContainsAny(id, "/\\\x00") {
 		return errors.New("Invalid skill_id: path traversal detected")
 	}
+	// Ids stand in the system prompt: a directory's name must not write lines of its own there.
+	if len(id) > maxID || !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("Invalid skill_id: more than %d bytes, or characters that cannot be shown", maxID)
+	}
 	return nil
 }
+
+// Bounds of what a project can have: it may be somebody else's.
+const (
+	maxID          = 128  // bytes
+	maxDescription = 2000 // bytes
+	maxLooked      = 1000 // names in one directory
+)
 
 // find lists skills. Of one id the first counts; one that is not valid hides those after it.
 func find(asked *string) ([]skill, error) {
@@ -74,7 +88,7 @@ func find(asked *string) ([]skill, error) {
 		if err != nil && asked != nil {
 			return nil, err
 		}
-		for _, id := range names {
+		for _, id := range names[:min(len(names), maxLooked)] {
 			if checkID(id) != nil || slices.Contains(seen, id) {
 				continue
 			}
@@ -125,13 +139,23 @@ func parse(text string) (s skill, ok bool) {
 		if key, value, ok := strings.Cut(line, ":"); ok {
 			switch strings.TrimSpace(key) {
 			case "name":
-				s.Name = strings.TrimSpace(value)
+				s.Name = clip(oneLine(value), maxID)
 			case "description":
-				s.Description = strings.TrimSpace(value)
+				s.Description = clip(oneLine(value), maxDescription)
 			}
 		}
 		rest = more
 	}
+}
+
+// oneLine is a text without what would end its line, or hide something on it.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
 }
 
 // cutLine drops a first line that must be exactly want.
