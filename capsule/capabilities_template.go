@@ -19,6 +19,20 @@ func template(entry string) (key string, templated bool, err error) {
 	return key, true, nil
 }
 
+// ProcessText is an entry of host_process for people: of one that stands for a setting the command lines that it is with env.
+func ProcessText(entry string, env map[string]string) string {
+	key, templated, err := template(entry)
+	if err != nil || !templated {
+		return entry
+	}
+	c := Capabilities{HostProcess: []string{entry}}
+	lines, err := c.ResolveProcess(env)
+	if err != nil || len(lines) == 0 {
+		return entry + ", which is not set"
+	}
+	return strings.Join(lines, " and ") + " by the setting " + key
+}
+
 // ResolveProcess compiles the host_process list. An entry is a program with the arguments that must come first, or "{{ key }}": the
 // command lines that the user gave for the [env] key, one a line as "NAME: PROGRAM ARGUMENTS", of which the name is the capsule's.
 // Words are separated by blanks; there are no quotes.

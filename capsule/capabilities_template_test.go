@@ -22,6 +22,11 @@ func TestProgramsFromASetting(t *testing.T) {
 			t.Errorf("%q: %q %v", bad, got, err)
 		}
 	}
+	for value, want := range map[string]string{"a: ./srv x\nb: db": "./srv x and db by the setting servers", "": "{{ servers }}, which is not set", "bad": "{{ servers }}, which is not set"} {
+		if got := ProcessText("{{ servers }}", map[string]string{"servers": value}); got != want {
+			t.Errorf("%q", got)
+		}
+	}
 	for entry, says := range map[string]string{"{{ nothing }}": "no [env.nothing]", "x {{ servers }}": "whole entry", "{{ key }}": "must be shown"} {
 		_, err := ParseManifest("Capsule.toml", []byte("[package]\nname = \"x\"\nversion = \"1.0.0\"\n[capabilities]\nhost_process = [\""+entry+"\"]\n"+
 			"[env]\nservers = { type = \"string\" }\nkey = { type = \"secret\" }\n"))

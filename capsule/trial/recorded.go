@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
@@ -178,6 +179,10 @@ func (*ended) Done() <-chan struct{} {
 
 func (e *ended) Exit() (int, error) { return e.run.Exit, nil }
 func (*ended) Kill()                {}
+
+// Write: who reads its input would not have ended.
+func (*ended) Write([]byte) error       { return os.ErrClosed }
+func (e *ended) Wrote() <-chan struct{} { return e.Done() }
 
 func (e *ended) Output() (stdout, stderr host.Captured) {
 	if e.read {

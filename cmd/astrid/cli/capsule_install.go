@@ -245,14 +245,14 @@ func (o *installOptions) show(m, previous *capsule.Manifest, env map[string]stri
 	fmt.Fprintln(w)
 	if previous == nil {
 		for _, g := range grants(m) {
-			fmt.Fprintf(w, "  %s\n", oneLine(withAddress(g, env)))
+			fmt.Fprintf(w, "  %s\n", oneLine(settled(g, env)))
 		}
 		return
 	}
 	fmt.Fprintf(w, "  replaces version %s\n", previous.Package.Version)
 	diff := changes(m, previous)
 	for _, g := range diff {
-		fmt.Fprintf(w, "  %s\n", oneLine(withAddress(g, env)))
+		fmt.Fprintf(w, "  %s\n", oneLine(settled(g, env)))
 	}
 	if len(diff) == 0 {
 		fmt.Fprintln(w, "  it may do what it could do before")

@@ -29,7 +29,11 @@ func wants(m *capsule.Manifest, env map[string]string) []string {
 		hosts = append(hosts, capsule.NetText(e, env))
 	}
 	add("network", hosts)
-	add("runs", c.HostProcess)
+	var programs []string
+	for _, e := range c.HostProcess {
+		programs = append(programs, capsule.ProcessText(e, env))
+	}
+	add("runs", programs)
 	add("listens", c.NetBind)
 	add("identity", c.Identity)
 	var guarded []string
@@ -80,7 +84,7 @@ func grants(m *capsule.Manifest) []string {
 		what string
 		list []string
 	}{
-		{"reads", c.FSRead}, {"writes", c.FSWrite}, {strings.TrimSpace(networkGrant), c.Net}, {"runs", c.HostProcess}, {"listens", c.NetBind},
+		{"reads", c.FSRead}, {"writes", c.FSWrite}, {"network", c.Net}, {"runs", c.HostProcess}, {"listens", c.NetBind},
 		{"identity", c.Identity}, {"publishes", c.IPCPublish}, {"subscribes", c.IPCSubscribe},
 	} {
 		for _, v := range l.list {
@@ -107,16 +111,14 @@ func grants(m *capsule.Manifest) []string {
 	return slices.Compact(out)
 }
 
-// networkGrant begins what grants says about an address.
-const networkGrant = "network "
-
-// withAddress says which address a grant is about that stands for a setting.
-func withAddress(grant string, env map[string]string) string {
-	before, entry, ok := strings.Cut(grant, networkGrant)
-	if !ok || strings.Trim(before, "+- ") != "" {
-		return grant
+// settled says what a grant is about that stands for a setting: an address, or programs.
+func settled(grant string, env map[string]string) string {
+	for what, text := range map[string]func(string, map[string]string) string{"network ": capsule.NetText, "runs ": capsule.ProcessText} {
+		if before, entry, ok := strings.Cut(grant, what); ok && strings.Trim(before, "+- ") == "" {
+			return before + what + text(entry, env)
+		}
 	}
-	return before + networkGrant + capsule.NetText(entry, env)
+	return grant
 }
 
 // consent records what was shown and agreed to. The daemon makes tokens of it. An earlier

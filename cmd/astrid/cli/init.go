@@ -258,7 +258,7 @@ func (o *initOptions) show(c *capsules, prepared *distro.Prepared) error {
 			fmt.Fprintf(o.sys.Stderr, "    %s is older than the installed %s\n", m.Package.Version, before.Version())
 		}
 		for _, line := range changes(m, before.Manifest) {
-			fmt.Fprintf(o.sys.Stderr, "    %s, since %s\n", oneLine(withAddress(line, env)), before.Version())
+			fmt.Fprintf(o.sys.Stderr, "    %s, since %s\n", oneLine(settled(line, env)), before.Version())
 		}
 	}
 	return nil
