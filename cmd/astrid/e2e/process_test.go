@@ -129,6 +129,23 @@ func TestKilledDaemonLeavesNothing(t *testing.T) {
 	eventually(t, "their end", func() bool { return sleeping(t, mark) == 0 })
 }
 
+// TestKilledClientLeavesNothing: kill -9 of the command line ends the program that its turn waits for, and a daemon that was started for
+// it leaves with nothing behind.
+func TestKilledClientLeavesNothing(t *testing.T) {
+	t.Parallel()
+	needPrograms(t)
+	b := newBox(t, offline)
+	b.env = append(b.env, "ASTRID_IDLE_TIMEOUT_SECS=1") // how long programs stay without a client
+	mark := fmt.Sprint(550000 + os.Getpid())
+	p := b.begin(b.cmd("-p", "run setsid sleep "+mark+" & exec sleep "+mark, "--yes"))
+	eventually(t, "two programs", func() bool { return sleeping(t, mark) == 2 })
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.wait()
+	eventually(t, "their end", func() bool { return sleeping(t, mark) == 0 })
+}
+
 // TestKilledCapsuleLeavesNothing: a capsule that is switched off takes its programs with it.
 func TestKilledCapsuleLeavesNothing(t *testing.T) {
 	t.Parallel()
