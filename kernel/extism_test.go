@@ -34,7 +34,7 @@ func TestExtismToolFails(t *testing.T) {
 		"denied": {guest(hosttest.Call(0), hosttest.Const64(0), hosttest.Call(3), hosttest.Const32(0)), "resolve {"}, // its input is no path
 	}
 	k := boot(t, func(o *Options) {
-		hostileHome(t, o)
+		hostileHome(t, o, hostileDeadline)
 		for name, g := range guests {
 			installGuest(t, o.Home, name, g.wasm)
 		}

@@ -64,7 +64,7 @@ func TestConfiguredLimits(t *testing.T) {
 // recorded, and how many calls were refused for it; a capsule beside it is not concerned.
 func TestAuditBrake(t *testing.T) {
 	k := boot(t, func(o *Options) {
-		hostileHome(t, o)
+		hostileHome(t, o, hostileDeadline)
 		text, err := os.ReadFile(o.Home.ConfigFile())
 		check(t, err)
 		check(t, os.WriteFile(o.Home.ConfigFile(), append(text, "[audit]\ncapsule_mb_per_day = 1\n"...), 0o600))

@@ -97,7 +97,7 @@ func pdk() []byte {
 func TestSoakCalls(t *testing.T) {
 	guests := map[string][]byte{"busy": busy(false), "traps": busy(true), "pdk": pdk()}
 	k := boot(t, func(o *Options) {
-		hostileHome(t, o)
+		hostileHome(t, o, hostileDeadline)
 		for name, bin := range guests {
 			installGuest(t, o.Home, name, bin)
 		}
@@ -124,7 +124,7 @@ func TestSoakCalls(t *testing.T) {
 // TestSoakLoads: after loading and unloading a capsule hundreds of times, the daemon holds what it held before.
 func TestSoakLoads(t *testing.T) {
 	k := boot(t, func(o *Options) {
-		hostileHome(t, o)
+		hostileHome(t, o, hostileDeadline)
 		installGuest(t, o.Home, "busy", busy(false))
 		installGuest(t, o.Home, "recv-loop", hostileGuests(t)["recv-loop"])
 	})
