@@ -78,7 +78,7 @@ var descriptions = [abi.FunctionCount]description{
 	abi.CheckCapsuleCapability: {"abi.CapabilityAnswer", "", nil},
 
 	abi.SpawnBackgroundHost: {"abi.ProcessHandle", "exec://PROGRAM ARGS", fails(abi.CodeNotFound, abi.CodeLimit, abi.CodeUnsupported, abi.CodeIO)},
-	abi.ReadProcessLogsHost: {"abi.ProcessLogs", "", fails(abi.CodeHandle, abi.CodeClosed, abi.CodeTimeout)},
+	abi.ReadProcessLogsHost: {"abi.ProcessLogs", "", fails(abi.CodeHandle, abi.CodeClosed)},
 	abi.KillProcessHost:     {"abi.ProcessKilled", "", fails(abi.CodeHandle, abi.CodeIO)},
 	abi.NetCloseStream:      {"nothing", "", nil},
 	abi.NetPollAccept:       {"handle, decimal; none when nobody came", "net:bind:CAPSULE/NAME", fails(abi.CodeHandle, abi.CodeClosed)},
