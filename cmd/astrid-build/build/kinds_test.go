@@ -86,7 +86,7 @@ func TestToolsGoIntoTheArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	var d abi.ToolsDescription
-	if err := json.Unmarshal(readFile(t, filepath.Join(i.Dir, ToolsName)), &d); err != nil || len(d.Tools) != 1 || d.Tools[0].Name != "demo" {
+	if err := json.Unmarshal(readFile(t, filepath.Join(i.Dir, capsule.ToolsName)), &d); err != nil || len(d.Tools) != 1 || d.Tools[0].Name != "demo" {
 		t.Errorf("tools %+v, %v", d, err)
 	}
 	for name, tt := range map[string]struct{ more, want string }{

@@ -15,10 +15,6 @@ import (
 	"github.com/unicity-astrid/astrid-go/capsule/trial"
 )
 
-// ToolsName is the file of an archive with what the capsule says of its tools: name, description and the JSON
-// schema of the arguments. It is for people and catalogues; a running capsule is asked itself.
-const ToolsName = "tools.json"
-
 // tryRun loads the module as a daemon would, and asks it for its tools. That the manifest leads to each of them
 // is checked; a capsule that cannot answer here is only warned about.
 func (p *project) tryRun(ctx context.Context, log io.Writer) error {
@@ -47,7 +43,7 @@ func (p *project) tryRun(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p.extra = append(p.extra, store.File{Name: ToolsName, Data: append(text, '\n')})
+	p.extra = append(p.extra, store.File{Name: capsule.ToolsName, Data: append(text, '\n')})
 	return nil
 }
 

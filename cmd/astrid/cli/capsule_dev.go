@@ -178,7 +178,7 @@ func (d *devLoop) agree(ctx context.Context, diff []string) error {
 		return nil
 	}
 	for _, line := range more {
-		fmt.Fprintf(d.o.sys.Stderr, "  %s\n", oneLine(line))
+		fmt.Fprintf(d.o.sys.Stderr, "  %s\n", inWords(line, nil))
 	}
 	if !d.o.asks() {
 		return fail(ExitError, "it wants more than was agreed to: start dev again to agree")

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,10 +46,25 @@ func newCapsuleInfo(sys System) *cobra.Command {
 // capsuleDetails is the output of info.
 type capsuleDetails struct {
 	capsuleInfo
+	Tools    []toolInfo         `json:"tools"`
+	Commands []commandInfo      `json:"commands"`
 	May      []string           `json:"may"`      // what the manifest allows
 	Settings []settingInfo      `json:"settings"` // by key
 	Consent  []string           `json:"consent"`  // token patterns that were agreed to
 	Running  *abi.CapsuleStatus `json:"running,omitempty"`
+}
+
+// toolInfo is a tool that models can call.
+type toolInfo struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"input_schema,omitempty"` // JSON schema of the arguments
+}
+
+// commandInfo is a command that people can type.
+type commandInfo struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
 }
 
 // settingInfo is one [env] value. The value of a secret is never shown.
@@ -63,8 +80,21 @@ func (c *capsules) details(ctx context.Context, i store.Installed) (*capsuleDeta
 	if err != nil {
 		return nil, err
 	}
-	d := &capsuleDetails{capsuleInfo: describeCapsule(i, disabled[i.Name]), May: []string{}, Settings: []settingInfo{}, Consent: []string{}}
+	d := &capsuleDetails{
+		capsuleInfo: describeCapsule(i, disabled[i.Name]),
+		Tools:       []toolInfo{}, Commands: []commandInfo{}, May: []string{}, Settings: []settingInfo{}, Consent: []string{},
+	}
 	if i.Manifest != nil {
+		tools, err := capsule.LoadTools(i.Manifest)
+		if err != nil && d.Problem == "" {
+			d.Problem = err.Error() // the rest can still be told
+		}
+		for _, t := range tools {
+			d.Tools = append(d.Tools, toolInfo{t.Name, t.Description, t.InputSchema})
+		}
+		for _, cmd := range i.Manifest.Commands {
+			d.Commands = append(d.Commands, commandInfo{cmd.Name, cmd.Description})
+		}
 		d.May = append(d.May, grants(i.Manifest)...)
 		if d.Settings, err = c.settingsOf(i.Manifest); err != nil {
 			return nil, err
@@ -128,8 +158,21 @@ func (c *capsules) running(ctx context.Context, name string) (*abi.CapsuleStatus
 
 func (c *capsules) printDetails(d *capsuleDetails) error {
 	rows := infoRows(d.capsuleInfo)
+	for _, t := range d.Tools {
+		rows = append(rows, [2]string{"tool", oneLine(strings.TrimSuffix(t.Name+": "+t.Description, ": "))})
+		for _, a := range t.arguments() {
+			rows = append(rows, [2]string{"", "  " + oneLine(a)})
+		}
+	}
+	for _, cmd := range d.Commands {
+		rows = append(rows, [2]string{"command", oneLine(strings.TrimSuffix(cmd.Name+": "+cmd.Description, ": "))})
+	}
+	env := map[string]string{}
+	for _, s := range d.Settings {
+		env[s.Key] = s.Value
+	}
 	for _, g := range d.May {
-		rows = append(rows, [2]string{"may", oneLine(g)})
+		rows = append(rows, [2]string{"may", inWords(g, env)})
 	}
 	for _, r := range d.Consent {
 		rows = append(rows, [2]string{"agreed to", oneLine(r)})
@@ -145,6 +188,44 @@ func (c *capsules) printDetails(d *capsuleDetails) error {
 		rows = append(rows, [2]string{"daemon", text})
 	}
 	return details(c.sys.Stdout, rows)
+}
+
+// arguments says what a tool takes, as far as its schema is an object of properties: those that it needs first.
+func (t toolInfo) arguments() []string {
+	var schema struct {
+		Properties map[string]struct {
+			Type        any    `json:"type"`
+			Description string `json:"description"`
+		} `json:"properties"`
+		Required []string `json:"required"`
+	}
+	if json.Unmarshal(t.Schema, &schema) != nil {
+		return nil // the schema is in --json, whatever it is
+	}
+	var needed, optional []string
+	for _, name := range names(schema.Properties) {
+		p := schema.Properties[name]
+		text := name
+		switch kind := p.Type.(type) {
+		case string:
+			text += " " + kind
+		case []any: // the kinds, and null for one that may be left out
+			for _, k := range kind {
+				if k != "null" {
+					text += fmt.Sprint(" ", k)
+				}
+			}
+		}
+		if p.Description != "" {
+			text += ", " + p.Description
+		}
+		if slices.Contains(schema.Required, name) {
+			needed = append(needed, text)
+		} else {
+			optional = append(optional, text+" (optional)")
+		}
+	}
+	return append(needed, optional...)
 }
 
 func (s settingInfo) text() string {

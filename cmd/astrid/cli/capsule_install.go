@@ -240,19 +240,19 @@ func (o *installOptions) show(m, previous *capsule.Manifest, env map[string]stri
 	w := o.sys.Stderr
 	fmt.Fprintf(w, "%s %s", m.ID(), m.Package.Version)
 	if m.Package.Description != "" {
-		fmt.Fprintf(w, ": %s", oneLine(m.Package.Description))
+		fmt.Fprintf(w, ": %s", clip(oneLine(m.Package.Description)))
 	}
 	fmt.Fprintln(w)
 	if previous == nil {
-		for _, g := range grants(m) {
-			fmt.Fprintf(w, "  %s\n", oneLine(settled(g, env)))
+		for _, line := range review(grants(m), env) {
+			fmt.Fprintf(w, "  %s\n", line)
 		}
 		return
 	}
 	fmt.Fprintf(w, "  replaces version %s\n", previous.Package.Version)
 	diff := changes(m, previous)
-	for _, g := range diff {
-		fmt.Fprintf(w, "  %s\n", oneLine(settled(g, env)))
+	for _, line := range review(diff, env) {
+		fmt.Fprintf(w, "  %s\n", line)
 	}
 	if len(diff) == 0 {
 		fmt.Fprintln(w, "  it may do what it could do before")

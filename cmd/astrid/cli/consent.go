@@ -10,16 +10,21 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/capsule"
 )
 
-// wants says in words what a capsule may do with its settings.
+// wants says in words what a capsule may do with its settings; safe to show.
 func wants(m *capsule.Manifest, env map[string]string) []string {
 	c := &m.Capabilities
 	var out []string
 	add := func(what string, list []string) {
 		if len(list) > 0 {
-			out = append(out, what+" "+strings.Join(list, ", "))
+			shown := make([]string, len(list))
+			for i, entry := range list {
+				shown[i] = approval.Display(entry)
+			}
+			out = append(out, what+" "+strings.Join(shown, ", "))
 		}
 	}
 	add("reads", c.FSRead)
@@ -109,16 +114,6 @@ func grants(m *capsule.Manifest) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// settled says what a grant is about that stands for a setting: an address, or programs.
-func settled(grant string, env map[string]string) string {
-	for what, text := range map[string]func(string, map[string]string) string{"network ": capsule.NetText, "runs ": capsule.ProcessText} {
-		if before, entry, ok := strings.Cut(grant, what); ok && strings.Trim(before, "+- ") == "" {
-			return before + what + text(entry, env)
-		}
-	}
-	return grant
 }
 
 // consent records what was shown and agreed to. The daemon makes tokens of it. An earlier

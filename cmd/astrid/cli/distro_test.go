@@ -118,7 +118,7 @@ func TestDistroFromADirectory(t *testing.T) {
 	if err := os.Rename(filepath.Join(p.cwd, grown), filepath.Join(p.cwd, "mini", "llm-a.capsule")); err != nil {
 		t.Fatal(err)
 	}
-	p.answer("1\nn\n", cli.ExitError, "distro update", "+ network https://evil.example.org:99 by the setting url, since 1.1.0", "+ guards user.v1.prompt, since 1.1.0",
+	p.answer("1\nn\n", cli.ExitError, "distro update", "since 1.1.0:\n    + guards user.v1.prompt: sees it first, and may stop or change it\n    + network https://evil.example.org:99 by the setting url\n",
 		"network https://evil.example.org:99 by the setting url; may stop and change user.v1.prompt", "nothing was installed")
 	p.want(cli.ExitOK, "distro verify", "ok       llm-a 1.1.0")
 }

@@ -37,7 +37,7 @@ it. One line for each file that goes.`,
 			if dry {
 				verb = "would delete"
 			}
-			sys.notef("%s %d files, %.1f MiB", verb, g.files, float64(g.bytes)/(1<<20))
+			sys.notef("%s %s, %.1f MiB", verb, count(g.files, "file"), float64(g.bytes)/(1<<20))
 			return nil
 		},
 	}

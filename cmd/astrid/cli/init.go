@@ -246,7 +246,7 @@ func (o *initOptions) show(c *capsules, prepared *distro.Prepared) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(o.sys.Stderr, "  %-*s  %s\n", widest, m.ID(), oneLine(strings.Join(wants(m, env), "; ")))
+		fmt.Fprintf(o.sys.Stderr, "  %-*s  %s\n", widest, m.ID(), strings.Join(wants(m, env), "; "))
 		before, err := c.store.Get(m.ID())
 		if err != nil && !errors.Is(err, store.ErrNotInstalled) {
 			return err
@@ -257,8 +257,8 @@ func (o *initOptions) show(c *capsules, prepared *distro.Prepared) error {
 		if m.Package.Version.Compare(before.Manifest.Package.Version) < 0 {
 			fmt.Fprintf(o.sys.Stderr, "    %s is older than the installed %s\n", m.Package.Version, before.Version())
 		}
-		for _, line := range changes(m, before.Manifest) {
-			fmt.Fprintf(o.sys.Stderr, "    %s, since %s\n", oneLine(settled(line, env)), before.Version())
+		if lines := review(changes(m, before.Manifest), env); len(lines) > 0 {
+			fmt.Fprintf(o.sys.Stderr, "    since %s:\n    %s\n", before.Version(), strings.Join(lines, "\n    "))
 		}
 	}
 	return nil

@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,18 +18,23 @@ import (
 // for homes, exit codes and waiting:
 //
 //	home offline|fake|none        start with a copy of that home
+//	home compiled                 start with nothing but the code that capsules were compiled to
 //	run CODE PROGRAM ARG…         run a program that must exit with CODE
 //	eventually CODE PROGRAM ARG…  run it again and again until it does
 //	lines N FILE                  FILE (stdout, stderr or a path) has N lines, all whole
 //	socket FILE                   a conversation with the daemon, see scriptSocket
 func TestScripts(t *testing.T) {
+	goCache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
 		WorkdirRoot: scratch,
 		Setup: func(env *testscript.Env) error {
 			b := newBox(env.T().(testing.TB), "")
 			env.Vars = append(env.Vars, environ(b.home)...)
-			env.Vars = append(env.Vars, "FAKE="+fakeURL)
+			env.Vars = append(env.Vars, "FAKE="+fakeURL, "GOTOOL="+filepath.Join(runtime.GOROOT(), "bin"), "GOCACHE="+strings.TrimSpace(string(goCache)))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -46,10 +54,32 @@ func scriptHome(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(copyHome(offline, ts.Getenv("ASTRID_HOME")))
 	case "fake":
 		ts.Check(copyHome(withFake, ts.Getenv("ASTRID_HOME")))
+	case "compiled":
+		ts.Check(copyHome(withFake, ts.Getenv("ASTRID_HOME")))
+		ts.Check(onlyCompiled(ts.Getenv("ASTRID_HOME")))
 	case "none":
 	default:
 		ts.Fatalf("no such home: %s", args[0])
 	}
+}
+
+// onlyCompiled takes everything out of a home but compiled code.
+func onlyCompiled(home string) error {
+	for _, pattern := range []string{"*", "var/*"} {
+		found, err := filepath.Glob(filepath.Join(home, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if name := filepath.Base(path); name != "var" && name != "cache" {
+				err = errors.Join(err, os.RemoveAll(path))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func scriptRun(ts *testscript.TestScript, neg bool, args []string) {
