@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -66,6 +67,17 @@ func openCapsules(sys System) (*capsules, error) {
 		store: &store.Store{Dir: p.CapsulesDir(), BinDir: h.BinDir(), WitDir: h.WitDir()},
 		state: store.State{Dir: filepath.Join(p.Root(), store.StateDir)},
 	}, nil
+}
+
+// onCapsules makes the run of a command that works on the installed capsules.
+func onCapsules(sys System, run func(ctx context.Context, c *capsules, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := openCapsules(sys)
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), c, args)
+	}
 }
 
 // find returns an installed capsule by its name, or by its name without the stock prefix.

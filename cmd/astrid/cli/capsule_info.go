@@ -20,16 +20,12 @@ func newCapsuleInfo(sys System) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "info NAME", Short: "Show what a capsule is, may do and is set to", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(ctx context.Context, c *capsules, args []string) error {
 			i, err := c.find(args[0])
 			if err != nil {
 				return err
 			}
-			d, err := c.details(cmd.Context(), i)
+			d, err := c.details(ctx, i)
 			if err != nil {
 				return err
 			}
@@ -37,7 +33,7 @@ func newCapsuleInfo(sys System) *cobra.Command {
 				return writeJSON(sys.Stdout, d)
 			}
 			return c.printDetails(d)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

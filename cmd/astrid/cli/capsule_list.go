@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -14,11 +15,7 @@ func newCapsuleList(sys System) *cobra.Command {
 	var asJSON, verbose bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the installed capsules", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(_ context.Context, c *capsules, _ []string) error {
 			list, err := c.describeAll()
 			switch {
 			case err != nil:
@@ -32,7 +29,7 @@ func newCapsuleList(sys System) *cobra.Command {
 				return c.listVerbose(list)
 			}
 			return c.list(list)
-		},
+		}),
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show source, interfaces and topics")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -31,13 +31,9 @@ are kept for a later installation, unless --purge is given. Its tokens and allow
 revoked in any case: at once by a running daemon, else by the next one before it loads
 anything.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
-			return c.remove(cmd.Context(), args[0], o)
-		},
+		RunE: onCapsules(sys, func(ctx context.Context, c *capsules, args []string) error {
+			return c.remove(ctx, args[0], o)
+		}),
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "remove it although others need it; they will not run")
 	cmd.Flags().BoolVar(&o.purge, "purge", false, "also delete its settings, secrets, stored data and log")

@@ -11,11 +11,7 @@ import (
 func newCapsuleEnable(sys System) *cobra.Command {
 	return &cobra.Command{
 		Use: "enable NAME", Short: "Load a capsule that was disabled", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(ctx context.Context, c *capsules, args []string) error {
 			i, err := c.find(args[0])
 			if err != nil {
 				return err
@@ -23,25 +19,21 @@ func newCapsuleEnable(sys System) *cobra.Command {
 			if err := c.state.Enable(i.Name); err != nil {
 				return err
 			}
-			return c.live(cmd.Context(), i.Name, i.Version())
-		},
+			return c.live(ctx, i.Name, i.Version())
+		}),
 	}
 }
 
 func newCapsuleDisable(sys System) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME", Short: "Keep a capsule installed, but do not load it", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(ctx context.Context, c *capsules, args []string) error {
 			name, err := c.exists(args[0])
 			if err != nil {
 				return err
 			}
-			return c.disable(cmd.Context(), name)
-		},
+			return c.disable(ctx, name)
+		}),
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -19,11 +20,7 @@ func newCapsuleTree(sys System) *cobra.Command {
 last; an optional one only means that the capsule does without it. A disabled capsule
 provides nothing.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(_ context.Context, c *capsules, _ []string) error {
 			nodes, err := c.tree()
 			if err != nil {
 				return err
@@ -32,7 +29,7 @@ provides nothing.`,
 				return writeJSON(sys.Stdout, nodes)
 			}
 			return c.printTree(nodes)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,23 +18,20 @@ manifest, the WebAssembly binary and all other files, and that none was added.
 
 Exit codes: 0 intact, 1 damaged, or there is no such capsule.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
-			var list []store.Installed
+		RunE: onCapsules(sys, func(_ context.Context, c *capsules, args []string) error {
 			if len(args) == 1 {
 				i, err := c.find(args[0])
 				if err != nil {
 					return err
 				}
-				list = append(list, i)
-			} else if list, err = c.store.List(); err != nil {
+				return c.verify([]store.Installed{i})
+			}
+			list, err := c.store.List()
+			if err != nil {
 				return err
 			}
 			return c.verify(list)
-		},
+		}),
 	}
 }
 

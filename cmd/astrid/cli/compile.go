@@ -31,8 +31,11 @@ func compileWith(ctx context.Context, sys System, h home.Home, installed []store
 	}
 	done := 0
 	terminal := sys.draws()
-	if !terminal {
-		fmt.Fprintf(sys.Stderr, "compiling %s\n", count(len(binaries), "capsule"))
+	switch what := count(len(binaries), "capsule"); {
+	case !terminal:
+		fmt.Fprintf(sys.Stderr, "compiling %s\n", what)
+	case bars == nil:
+		fmt.Fprintf(sys.Stderr, "\r\x1b[Kcompiling %s", what)
 	}
 	err := wasm.Precompile(ctx, h.CacheDir(), binaries, func(i int) {
 		done++

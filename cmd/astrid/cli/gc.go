@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,11 +25,7 @@ func newGC(sys System) *cobra.Command {
 uses any more. What is younger than an hour stays: an installation may be about to record
 it. One line for each file that goes.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := openCapsules(sys)
-			if err != nil {
-				return err
-			}
+		RunE: onCapsules(sys, func(_ context.Context, c *capsules, _ []string) error {
 			g := &garbage{c: c, dry: dry, now: time.Now}
 			if err := g.collect(); err != nil {
 				return err
@@ -39,7 +36,7 @@ it. One line for each file that goes.`,
 			}
 			sys.notef("%s %s, %.1f MiB", verb, count(g.files, "file"), float64(g.bytes)/(1<<20))
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would go")
 	return cmd

@@ -93,6 +93,7 @@ func (p *progressBars) draw() {
 		fmt.Fprintf(&b, "\r\x1b[K  %d of %d done\n", done, hidden)
 		p.drawn++
 	}
+	b.WriteString("\r\x1b[K") // what a download has said below
 	_, _ = io.WriteString(p.w, b.String())
 }
 
