@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,20 +105,6 @@ payload = '{"text": "hello", "request_id": "{{ request_id }}"}'
 		p.want(cli.ExitError, "capsule test demo", "FAIL  around", c.says)
 	}
 	write("trials/around.toml", around)
-
-	// A link does not lead out of the project.
-	outside := filepath.Join(t.TempDir(), "profile")
-	if err := os.WriteFile(outside, []byte("mine"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	golden := filepath.Join(p.cwd, "demo", "trials", "says.calls")
-	if err := errors.Join(os.Remove(golden), os.Symlink(outside, golden)); err != nil {
-		t.Fatal(err)
-	}
-	p.want(cli.ExitError, "capsule test demo --update", "FAIL  says", "escapes")
-	if p.read(outside) != "mine" {
-		t.Error("a link of the project led to a file outside")
-	}
 
 	write("trials/installs.toml", "lifecycle = \"later\"\n")
 	write("trials/says.toml", "tool = \"demo\"\nwand = 1\n")
