@@ -3,7 +3,6 @@ package sandbox
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,14 +69,9 @@ func (o *Options) isolate(a []string, c *Command) []string {
 		a = append(a, "--unshare-net")
 	}
 	a = o.system(a)
-	etc := etcFiles
-	if c.Network {
-		etc = append(slices.Clone(etc), "resolv.conf")
-	}
-	for _, name := range etc {
-		if p := filepath.Join("/etc", name); exists(p) {
-			a = append(a, "--ro-bind", p, p)
-		}
+	a = append(a, "--ro-bind", o.Upper, "/etc") // see stageEtc
+	if c.Network && exists("/etc/resolv.conf") {
+		a = append(a, "--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf")
 	}
 	size := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	tmp := o.Limits.Tmp

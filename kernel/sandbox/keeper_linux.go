@@ -110,6 +110,9 @@ func (k *keeper) setup(m message) (*os.File, error) {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC, ""); err != nil {
 		return nil, fmt.Errorf("mount /proc: %w", err)
 	}
+	if err := stageEtc(m.Upper); err != nil {
+		return nil, err
+	}
 	if err := m.Limits.set(); err != nil {
 		return nil, err
 	}
