@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -302,5 +303,22 @@ func TestBefore(t *testing.T) {
 		if _, err := v.Commit(CommitOptions{Paths: []string{"d"}, Before: o.Before}); err != nil || seen != nil {
 			t.Errorf("nothing to commit: %v %v", err, seen)
 		}
+	}
+}
+
+// TestCommitOfManyFiles: beyond a number the files of a commit are synced together.
+func TestCommitOfManyFiles(t *testing.T) {
+	v, lower := newOverlay(t, OverlayOptions{})
+	for i := range syncEach + 1 {
+		must(t, v.WriteFile(fmt.Sprintf("many/%d", i), []byte("new"), 0o640))
+	}
+	want := tree(t, v)
+	_, err := v.Commit(CommitOptions{})
+	must(t, err)
+	if d := diffTrees(want, treeOf(t, lower)); d != "" {
+		t.Errorf("committed:\n%s", d)
+	}
+	if list, err := v.Changes(); err != nil || len(list) > 0 {
+		t.Errorf("left: %v, %v", list, err)
 	}
 }

@@ -163,7 +163,7 @@ func TestRecoverySparesLaterEdits(t *testing.T) {
 	j.Phase = applying
 	for i := range j.Steps {
 		if j.Steps[i].Kind == stepPlace {
-			must(t, v.prepare(&j.Steps[i]))
+			must(t, v.prepare(&j.Steps[i], false))
 		}
 	}
 	must(t, v.writeJournal(j))

@@ -124,15 +124,31 @@ func (v *OverlayVfs) nearestDir(p string) (string, error) {
 	return p, nil
 }
 
+// syncEach is up to how many files of a commit are synced one by one. Beyond that the whole filesystem is, once, where that is
+// possible: each sync waits for the disk.
+const syncEach = 64
+
 // run does a planned commit.
 func (v *OverlayVfs) run(j *journal) error {
 	j.Phase = preparing
 	err := v.writeJournal(j)
+	files := 0
+	for _, s := range j.Steps {
+		if s.Kind == stepPlace {
+			files++
+		}
+	}
+	together := canSyncTogether && files > syncEach
 	for i := range j.Steps {
 		if err == nil && j.Steps[i].Kind == stepPlace {
-			if err = v.prepare(&j.Steps[i]); err != nil {
+			if err = v.prepare(&j.Steps[i], together); err != nil {
 				err = fmt.Errorf("prepare %s: %w", j.Steps[i].Path, err)
 			}
+		}
+	}
+	if err == nil && together {
+		if err = syncTogether(v.low); err != nil {
+			err = fmt.Errorf("sync %s: %w", v.lowerDir, err)
 		}
 	}
 	if err == nil {
@@ -246,8 +262,9 @@ func (v *OverlayVfs) dropTemp(s *step) error {
 	return err
 }
 
-// prepare copies an upper file or link to its temporary name in the workspace.
-func (v *OverlayVfs) prepare(s *step) error {
+// prepare copies an upper file or link to its temporary name in the workspace. With together the caller syncs the workspace's
+// filesystem; what a mount in the workspace puts on another one is synced here all the same.
+func (v *OverlayVfs) prepare(s *step, together bool) error {
 	up, err := descend(v.up, path.Dir(string(s.Path)))
 	if err != nil {
 		return err
@@ -293,6 +310,15 @@ func (v *OverlayVfs) prepare(s *step) error {
 		keepOwnerOfReplaced(int(dst.Fd()), old)
 		// A change of owner may have taken mode bits away.
 		if err := unix.Fchmod(int(dst.Fd()), uint32(st.mode.Perm())); err != nil {
+			return err
+		}
+	}
+	if together {
+		root, err := statFd(v.low)
+		if err != nil {
+			return err
+		}
+		if there, err := statFd(int(dst.Fd())); err != nil || there.dev == root.dev {
 			return err
 		}
 	}

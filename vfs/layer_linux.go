@@ -54,3 +54,8 @@ func chmodAt(dir int, name string, mode uint32) error {
 	}
 	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode)
 }
+
+// canSyncTogether: one call writes a whole filesystem to disk and reports what failed.
+const canSyncTogether = true
+
+func syncTogether(fd int) error { return eintr(func() error { return unix.Syncfs(fd) }) }
