@@ -30,6 +30,13 @@ func TestPrecompile(t *testing.T) {
 	if len(before) != 4 {
 		t.Fatalf("%d files are cached, want 4", len(before))
 	}
+	r, _ := newRuntime(t, Options{CacheDir: dir})
+	e, err := r.LoadLazily(context.Background(), testCapsule(), good.Bytes(), func() ([]byte, error) { return good.Bytes(), nil })
+	must(t, err)
+	if e.compiled != nil {
+		t.Error("what was compiled ahead is not known")
+	}
+	must(t, e.Close(context.Background()))
 	loadOnce(t, dir)
 	for _, f := range append(cacheFiles(t, dir, meteredDir), cacheFiles(t, dir, nativeDir)...) {
 		if fi, err := os.Stat(f); err != nil || before[f] == nil || !os.SameFile(fi, before[f]) {

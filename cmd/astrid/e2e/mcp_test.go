@@ -26,7 +26,7 @@ func TestMCP(t *testing.T) {
 		return `call call_mcp_tool {"server":"notes","tool":"` + tool + `","arguments":` + args + `}`
 	}
 	// Without a person's word it does not start.
-	b.run("", "--session", "m", "-p", use("count", "{}")).want(t, 0, "deferred")
+	b.run("", "--session", "m", "-p", use("count", "{}")).want(t, 5, "deferred").says(t, "whatever the capsule says to it later")
 	b.run("", "--session", "m", "--yes", "-p", "call list_mcp_tools").want(t, 0, "write_note", "input_schema", "missing")
 	b.run("", "--session", "m", "--yes", "-p", use("write_note", `{"name":"a","text":"milk"}`)+"\nthen\n"+use("read_note", `{"name":"a"}`)+"\n"+use("count", "{}")+"\nthen\n"+use("count", "{}")).
 		want(t, 0, "kept", "MILK", "call 1", "call 2")
