@@ -54,4 +54,5 @@ const (
 	ElicitTimeout       = 120 * time.Second
 	DefaultMailbox      = 256 // messages waiting for one capsule
 	DefaultSubscription = 1024
+	SubscriptionBytes   = 64 << 20 // of messages that wait in one subscription, and in all of a capsule instance
 )

@@ -21,9 +21,10 @@
 //
 // # Queues, loss and back-pressure
 //
-// Each subscription has a bounded queue of its own, so traffic that it did not ask for
-// never touches it. Publish does not wait. What happens when a queue is full is the
-// subscription's choice:
+// Each subscription has a queue of its own, so traffic that it did not ask for never
+// touches it. It is bounded in messages and in bytes ([Room], which several subscriptions
+// of one owner may share). Publish does not wait. What happens when a queue is full is
+// the subscription's choice:
 //
 //   - [RejectNew]: the subscription misses the new message. All others still get it,
 //     and Publish returns a [*QueueFullError] that names who missed it.

@@ -6,14 +6,16 @@ type queue struct {
 	head  int
 	n     int
 	limit int
+	room  *Room
 }
 
 const firstQueueSize = 16
 
-func (q *queue) full() bool { return q.n >= q.limit }
-
-// push appends m. The queue must not be full.
-func (q *queue) push(m *Message) {
+// push appends m. It tells whether there was room for it.
+func (q *queue) push(m *Message) bool {
+	if q.n >= q.limit || !q.room.take(m) {
+		return false
+	}
 	if q.n == len(q.buf) {
 		q.grow()
 	}
@@ -23,6 +25,7 @@ func (q *queue) push(m *Message) {
 	}
 	q.buf[i] = m
 	q.n++
+	return true
 }
 
 // pop removes the oldest message. The queue must not be empty.
@@ -34,7 +37,16 @@ func (q *queue) pop() *Message {
 		q.head = 0
 	}
 	q.n--
+	q.room.give(m)
 	return m
+}
+
+// clear drops all that waits.
+func (q *queue) clear() {
+	for q.n > 0 {
+		q.pop()
+	}
+	q.buf, q.head = nil, 0
 }
 
 func (q *queue) grow() {

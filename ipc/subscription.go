@@ -30,6 +30,7 @@ type SubscribeOptions struct {
 	Owner    string              // named in errors of publishers
 	Also     []string            // further patterns that share the queue, and so the order
 	Capacity int                 // waiting messages; default abi.DefaultSubscription
+	Room     *Room               // of their bytes; default one of abi.SubscriptionBytes for this subscription alone
 	Accept   func(*Message) bool // nil: all. Called by publishers, concurrently; must not block
 	Overflow Overflow
 }
@@ -55,9 +56,12 @@ func newSubscription(b *Bus, patterns []string, o SubscribeOptions) *Subscriptio
 	if o.Capacity <= 0 {
 		o.Capacity = abi.DefaultSubscription
 	}
+	if o.Room == nil {
+		o.Room = NewRoom(abi.SubscriptionBytes)
+	}
 	return &Subscription{
 		bus: b, owner: o.Owner, patterns: patterns, accept: o.Accept, overflow: o.Overflow,
-		done: make(chan struct{}), wake: make(chan struct{}, 1), queue: queue{limit: o.Capacity},
+		done: make(chan struct{}), wake: make(chan struct{}, 1), queue: queue{limit: o.Capacity, room: o.Room},
 	}
 }
 
@@ -66,7 +70,7 @@ type outcome uint8
 const (
 	gone       outcome = iota // closed before
 	taken                     // queued
-	lagging                   // queued, and the oldest one lost
+	lagging                   // queued, and the oldest one lost; or lost itself, where others that share the room fill it
 	refused                   // not queued
 	overflowed                // not queued, and closed by this
 )
@@ -78,12 +82,16 @@ func (s *Subscription) put(m *Message) outcome {
 		return gone
 	}
 	res := taken
-	if s.queue.full() {
+	for !s.queue.push(m) {
 		switch s.overflow {
 		case DropOldest:
-			s.queue.pop()
 			s.lagged++
 			res = lagging
+			if s.queue.n == 0 {
+				s.mu.Unlock()
+				return res
+			}
+			s.queue.pop()
 		case Close:
 			s.endLocked(ErrOverflow)
 			s.mu.Unlock()
@@ -93,7 +101,6 @@ func (s *Subscription) put(m *Message) outcome {
 			return refused
 		}
 	}
-	s.queue.push(m)
 	wake := s.waiting > 0
 	s.mu.Unlock()
 	if wake {
@@ -215,6 +222,6 @@ func (s *Subscription) endLocked(cause error) {
 		return
 	}
 	s.closed = cause
-	s.queue = queue{}
+	s.queue.clear()
 	close(s.done)
 }

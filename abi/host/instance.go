@@ -29,6 +29,7 @@ type Instance struct {
 	mu       sync.Mutex
 	closed   bool
 	nextSub  uint64
+	room     *ipc.Room // of the messages that wait in all subscriptions
 	subs     map[uint64]*subscription
 	handles  []abi.InterceptorHandle
 	nextHTTP uint64
@@ -55,6 +56,7 @@ func (h *Host) NewInstance(c *Capsule, runLoop bool) (*Instance, error) {
 		capsule: c,
 		limiter: ipc.NewRateLimiter(ipc.RateLimits{Now: h.svc.Now}),
 		subs:    make(map[uint64]*subscription),
+		room:    ipc.NewRoom(abi.SubscriptionBytes),
 		streams: make(map[uint64]*httpStream),
 
 		listeners: make(map[uint64]*netListener),

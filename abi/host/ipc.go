@@ -110,6 +110,7 @@ func (i *Instance) subscribe(pattern, principal string, owned bool) (uint64, err
 	s, err := i.host.svc.Bus.Subscribe(pattern, ipc.SubscribeOptions{
 		Owner:    i.capsule.ID,
 		Capacity: abi.DefaultSubscription,
+		Room:     i.room,
 		Overflow: ipc.DropOldest,
 		Accept:   func(m *ipc.Message) bool { return m.Principal == "" || m.Principal == principal },
 	})

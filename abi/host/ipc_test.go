@@ -202,6 +202,32 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestSubscriptionBytes: what waits for an instance is bounded in bytes, in all of its subscriptions together.
+func TestSubscriptionBytes(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	g := r.guest(newCapsule(everythingGrants()))
+	g.want("1", abi.IpcSubscribe, "t.v1.a")
+	g.want("2", abi.IpcSubscribe, "t.v1.b")
+	const size, n = 4 << 20, 20
+	big, err := ipc.Custom(strings.Repeat("x", size))
+	must(t, err)
+	for i := range n {
+		topic := "t.v1.a"
+		if i%2 > 0 {
+			topic = "t.v1.b"
+		}
+		must(t, r.bus.Publish(context.Background(), &ipc.Message{Topic: topic, Principal: "default", Payload: big}))
+	}
+	waiting, lagged := 0, uint64(0)
+	for _, s := range g.inst.subs {
+		waiting += s.Pending()
+		lagged += s.Lagged()
+	}
+	if want := abi.SubscriptionBytes/size - 1; waiting != want || lagged != uint64(n-want) {
+		t.Errorf("%d messages wait and %d were lost, want %d and %d", waiting, lagged, want, n-want)
+	}
+}
+
 func equal(a, b []int) bool {
 	if len(a) != len(b) {
 		return false

@@ -12,7 +12,7 @@ import (
 // TestWASIBounds: what one call of WASI may be asked for is bounded, and what lies outside of memory is refused. The answer
 // of each guest is the function's, as a length.
 func TestWASIBounds(t *testing.T) {
-	const badf, fault, inval = 8, 21, 28
+	const badf, fault, inval, notsup = 8, 21, 28, 58
 	v := hosttest.I32
 	r, _ := newRuntime(t, Options{})
 	for _, c := range []struct {
@@ -37,6 +37,9 @@ func TestWASIBounds(t *testing.T) {
 		{"fd_write", []int{1, -8, 2, 0}, fault, ""},
 		{"fd_write", []int{9, 0, 1, 0}, badf, ""},
 		{"fd_read", []int{0, 0, 1 << 29, 0}, 0, "536870912 buffers"},
+		{"fd_renumber", []int{1, 9}, notsup, ""},
+		{"fd_renumber", []int{1, -1}, badf, ""},
+		{"fd_renumber", []int{1, 1<<31 - 1}, notsup, ""}, // it would take a table of 16 GiB
 		{"args_sizes_get", []int{0, 4}, 0, ""},
 		{"args_sizes_get", []int{-1, 4}, fault, ""},
 		{"environ_sizes_get", []int{1 << 16, 1 << 16}, fault, ""},
