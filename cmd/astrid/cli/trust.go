@@ -101,6 +101,11 @@ var trustWords = map[trust.State]string{
 }
 
 func (s System) showTrust(st trust.Status) {
+	s.listTrust(st)
+	s.notef("%s", trustWords[st.State])
+}
+
+func (s System) listTrust(st trust.Status) {
 	for _, f := range st.Files {
 		note := ""
 		if st.State == trust.Changed && slices.Contains(st.Changed, f.Path) {
@@ -113,7 +118,6 @@ func (s System) showTrust(st trust.Status) {
 			fmt.Fprintf(s.Stdout, "%9s  %s  gone\n", "", quoted(p))
 		}
 	}
-	s.notef("%s", trustWords[st.State])
 }
 
 func (s System) trustHere(ctx context.Context, yes bool) error {
@@ -144,7 +148,7 @@ func (s System) askTrust(ctx context.Context, store trust.Store, st trust.Status
 	out := s
 	out.Stdout = s.Stderr
 	fmt.Fprintf(s.Stderr, "The project in %s brings files that tell agents what to do:\n", quoted(st.Workspace))
-	out.showTrust(st)
+	out.listTrust(st)
 	in := bufio.NewReader(s.Stdin)
 	for {
 		fmt.Fprint(s.Stderr, "What they say speaks to the agent with your voice. Use them? [y/N, s shows them] ")
