@@ -11,6 +11,7 @@ const (
 	MethodRevokeGrants   = "RevokeGrants"   // params [GrantSelector], answers the [GrantInfo] list of what ended
 	MethodGetBudget      = "GetBudget"      // [BudgetInfo]
 	MethodGetMode        = "GetMode"        // params [ModeQuery], answers [ModeInfo]
+	MethodSetSessionMode = "SetSessionMode" // params [SessionMode], answers [ModeInfo]
 	MethodReloadPolicy   = "ReloadPolicy"   // params [ModeQuery], answers [ModeInfo]; reads the configuration again
 	MethodEndSession     = "EndSession"     // params [SessionEnd]: drops what was allowed for a session
 )
@@ -122,9 +123,18 @@ type BudgetTotal struct {
 	Source      string  `json:"source"`       // where the limit is set
 }
 
-// ModeQuery names a workspace; "" is none.
+// ModeQuery names a workspace, and maybe a session in it; "" is none.
 type ModeQuery struct {
-	Workspace string `json:"workspace,omitempty"` // absolute
+	Workspace string `json:"workspace,omitempty"` // absolute; that of the session, if it has one already, comes before it
+	Session   string `json:"session,omitempty"`
+}
+
+// SessionMode bounds the mode of one session, from now on and beyond restarts: in force is the stricter one of it and
+// the workspace's, so it can take freedom away and give back no more than that.
+type SessionMode struct {
+	Session   string `json:"session"`
+	Workspace string `json:"workspace,omitempty"` // where a session that is new will work, absolute
+	Mode      string `json:"mode"`                // safe, guided, autonomous, yolo
 }
 
 // ModeInfo is the mode in force.
@@ -132,6 +142,8 @@ type ModeInfo struct {
 	Mode      string   `json:"mode"` // safe, guided, autonomous, yolo
 	Source    string   `json:"source"`
 	Workspace string   `json:"workspace,omitempty"`
+	Session   string   `json:"session,omitempty"` // that was asked about
+	Limit     string   `json:"limit,omitempty"`   // the session's own mode; "" is none
 	Notices   []string `json:"notices,omitempty"` // about the configuration
 }
 

@@ -57,6 +57,23 @@ type ModelPrice struct {
 	AsOf      string  `json:"as_of,omitempty"` // date of the price list, 2006-01-02
 }
 
+// FindModel is the entry of that id, or the only one whose id ends with a colon and it; nil is none.
+func FindModel(list []ProviderDescription, id string) *ProviderDescription {
+	var found []*ProviderDescription
+	for i, p := range list {
+		if p.ID == id {
+			return &list[i]
+		}
+		if id != "" && p.RequestModel() == id {
+			found = append(found, &list[i])
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return nil
+}
+
 // RequestModel is what [LlmRequest.Model] must be for the entry to be used: empty for a
 // provider's default, so that a change of its settings needs no new list.
 func (d ProviderDescription) RequestModel() string {

@@ -64,6 +64,14 @@ type InputContext struct {
 	// of waiting for a turn of its own. So has leaving out TurnID. When no turn runs it begins one.
 	Steer  bool        `json:"steer,omitempty"`
 	Limits *TurnLimits `json:"limits,omitempty"`
+	// Model answers this prompt, by the id that the registry knows it by, or its part after the
+	// colon where only one has it; "" is the active one. Which model is active stays.
+	Model string `json:"model,omitempty"`
+}
+
+// ModelQuery asks the registry, on registry.v1.get_active_model, for the model to use.
+type ModelQuery struct {
+	ModelID string `json:"model_id,omitempty"` // "" is the active one
 }
 
 // TurnLimits bound one turn, in place of the agent loop's own settings; zero fields leave those as

@@ -60,6 +60,8 @@ type Subject struct {
 	Home      string   // absolute root of the principal's home; the same
 	Via       []string // capsule ids this call came through, outermost first; for the audit log
 	Bounds    Bounds   // the capsule's manifest; nil refuses everything
+
+	mode sessionMode // filled in by Options.Locate
 }
 
 // Bounds is the outermost layer: what the capsule's manifest declares. Permit returns the name of the

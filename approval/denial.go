@@ -59,7 +59,7 @@ func (d *Denial) Error() string {
 		}
 		b.WriteString(")")
 	}
-	if d.RequestID != "" {
+	if d.RequestID != "" && d.is == ErrDeferred { // else it is decided, and there is nothing to answer
 		b.WriteString("; answer it with `astrid approvals`, request ")
 		b.WriteString(d.RequestID)
 	}

@@ -38,7 +38,7 @@ func (i *Interceptor) guarded(ctx context.Context, s Subject, a Action) (Grant, 
 	if rule, err := s.Bounds.Permit(&a); err != nil {
 		return nil, i.refuse(ctx, s, a, manifestRefusal(rule, err))
 	}
-	policy := i.PolicyFor(s.Workspace)
+	policy := i.policyOf(&s)
 	v, ok := policy.light(&s, &a)
 	if ok {
 		v = policy.judge(&s, &a)

@@ -22,15 +22,20 @@ type Options struct {
 	Brake      Brake       // zero: capsules may fill the audit log
 	Now        func() time.Time
 	Log        *slog.Logger
-	// Locate says where a session works, for subjects that name no workspace or no home. It is called for every Guarded
-	// action, and for the others while any workspace has rules of its own. nil: subjects say it themselves.
+	// Locate says where a session works and how freely; what a subject says itself comes before it. It is called for every
+	// Guarded action, and for the others while any workspace has rules of its own. nil: subjects say it themselves.
 	Locate func(principal, session string) Place
 	// OnBudgetWarning is called when an action takes a budget past its threshold. It must not block.
 	OnBudgetWarning func(Subject, BudgetWarning)
 }
 
-// Place is where a session works. Both are absolute and clean; "" when there is none.
-type Place struct{ Workspace, Home string }
+// Place is where a session works, and how freely. Both paths are absolute and clean; "" when there is none.
+type Place struct {
+	Workspace, Home string
+	// Mode is the freest mode that the session may have: where its workspace's is stricter, that one holds.
+	// nil: the workspace's, whatever it is.
+	Mode *Mode
+}
 
 // Interceptor is the gate. Every effect of every capsule passes Intercept. It is safe for concurrent use.
 type Interceptor struct {
@@ -167,6 +172,16 @@ func (i *Interceptor) Conceals(workspace, file string) bool {
 	return hidden
 }
 
+// policyOf is the policy that decides about a guarded action of a subject: its workspace's, in the session's mode where
+// that is stricter.
+func (i *Interceptor) policyOf(s *Subject) *Policy {
+	p := i.PolicyFor(s.Workspace)
+	if s.mode.limited {
+		return p.AtMost(s.mode.Mode, SessionModeSource)
+	}
+	return p
+}
+
 // Approvals is the manager of open requests.
 func (i *Interceptor) Approvals() *Manager { return i.approvals }
 
@@ -215,12 +230,12 @@ func (i *Interceptor) Intercept(ctx context.Context, s Subject, a Action) (Grant
 	return plainGrant, nil
 }
 
-// place fills in where the subject's session works, as far as the caller did not say.
+// place fills in where the subject's session works, as far as the caller did not say, and the mode it may have.
 func (i *Interceptor) place(s *Subject) {
-	if s.Workspace != "" && s.Home != "" {
-		return
-	}
 	at := i.locate(s.Principal, s.Session)
+	if at.Mode != nil {
+		s.mode = sessionMode{*at.Mode, true}
+	}
 	if s.Workspace == "" {
 		s.Workspace = at.Workspace
 	}

@@ -17,6 +17,15 @@ const (
 	Yolo
 )
 
+// sessionMode is the freest mode that a session may have; the zero value bounds nothing.
+type sessionMode struct {
+	Mode
+	limited bool
+}
+
+// SessionModeSource is what a decision by a session's own mode names as its place.
+const SessionModeSource = "this session"
+
 var modeNames = [...]string{"safe", "guided", "autonomous", "yolo"}
 
 func (m Mode) String() string {

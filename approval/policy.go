@@ -89,6 +89,16 @@ func (p *Policy) Rules() Rules { return p.rules }
 // Mode is the mode in force.
 func (p *Policy) Mode() Mode { return p.rules.Mode }
 
+// AtMost is the policy in a mode that is no freer than m. Everything else of it stays. source says where m is set.
+func (p *Policy) AtMost(m Mode, source string) *Policy {
+	if m >= p.rules.Mode {
+		return p
+	}
+	strict := *p
+	strict.rules.Mode, strict.rules.ModeSource, strict.modeRule = m, source, "mode "+m.String()
+	return &strict
+}
+
 type effect uint8
 
 const (

@@ -191,3 +191,25 @@ func TestLocate(t *testing.T) {
 		t.Errorf("the workspace's rules do not reach a plain call: %v", err)
 	}
 }
+
+// A session's own mode and its workspace's: whatever the two are, the stricter one decides.
+func TestSessionModeNeverLoosens(t *testing.T) {
+	for common := Safe; common <= Yolo; common++ {
+		for own := Safe; own <= Yolo; own++ {
+			i, err := New(Options{Auditor: &ledger{}, Policy: mustPolicy(t, Rules{Mode: common, ModeSource: "file:1"}),
+				Locate: func(string, string) Place { return Place{Workspace: "/ws", Home: "/h", Mode: &own} }})
+			must(t, err)
+			for _, a := range []Action{read("/opt/x"), write("/opt/x"), inWS(write("/ws/x")), {Kind: Exec, Class: Guarded, Argv: []string{"/bin/ls"}}} {
+				// A subject that says where it works does not get around its session's mode.
+				s := Subject{Principal: "alice", Capsule: "fs", Session: "1", Workspace: "/ws", Home: "/h", Bounds: &bounds{}}
+				_, err := i.Intercept(context.Background(), s, a)
+				if want := min(common, own).lets(a.Kind, a.InWorkspace); (err == nil) != want {
+					t.Errorf("%v in a session of mode %v in a workspace of mode %v: allowed is %v: %v", a.Kind, own, common, err == nil, err)
+				}
+				if err != nil && own < common != strings.Contains(err.Error(), SessionModeSource) {
+					t.Errorf("mode %v of %v: the refusal names the wrong place: %v", own, common, err)
+				}
+			}
+		}
+	}
+}

@@ -59,6 +59,8 @@ type sessionRecord struct {
 	UsedAt    time.Time `json:"used_at,omitzero"` // by a client
 	// Implied: no client named the workspace; it goes with an overlay that was left empty.
 	Implied bool `json:"implied,omitempty"`
+	// Mode is the freest mode that the session may have; "" leaves it to the workspace.
+	Mode string `json:"mode,omitempty"`
 }
 
 func newFiles(h home.Home, store storage.Engine, workspace string, quota int64, now func() time.Time) *files {
@@ -173,12 +175,20 @@ func (f *files) askTrust(workspace string) bool {
 	return used
 }
 
-// place tells the gate where a session works. What cannot be found out is left empty: then
-// nothing that depends on it is allowed.
+// place tells the gate where a session works, and how freely. What cannot be found out is left
+// empty: then nothing that depends on it is allowed, in the strictest mode.
 func (f *files) place(principal, session string) approval.Place {
 	var p approval.Place
-	if w, err := f.WorkspaceOf(context.Background(), principal, session); err == nil {
-		p.Workspace = w
+	old, rec, err := f.record(context.Background(), principal, session)
+	switch {
+	case err == nil && old == nil:
+		p.Workspace = f.workspace
+	case err == nil:
+		p.Workspace = rec.Workspace
+	}
+	if err != nil || rec.Mode != "" {
+		m, _ := approval.ParseMode(rec.Mode) // Safe, if it is none
+		p.Mode = &m
 	}
 	if h, err := f.home.Principal(principal); err == nil {
 		p.Home = h.Root()

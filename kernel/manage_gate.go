@@ -20,6 +20,7 @@ var gateMethods = map[string]func(*Kernel, context.Context, string, json.RawMess
 	abi.MethodRevokeGrants:   (*Kernel).revokeGrants,
 	abi.MethodGetBudget:      (*Kernel).getBudget,
 	abi.MethodGetMode:        (*Kernel).getMode,
+	abi.MethodSetSessionMode: (*Kernel).setSessionMode,
 	abi.MethodReloadPolicy:   (*Kernel).reload,
 	abi.MethodEndSession:     (*Kernel).endSession,
 	abi.MethodListUsage:      (*Kernel).listUsage,

@@ -16,7 +16,6 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
-	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
 
 // policies keeps the gate's rules as the files say: the common ones, and for each workspace
@@ -190,35 +189,25 @@ func (k *Kernel) followWorkspace(ctx context.Context, principal, session string)
 	return k.refreshWorkspace(workspace, false)
 }
 
-// getMode tells the mode in force in a workspace, or in general.
-func (k *Kernel) getMode(_ context.Context, _ string, raw json.RawMessage) (any, error) {
-	p, err := modeQuery(abi.MethodGetMode, raw)
+// getMode tells the mode in force in a session, in a workspace, or in general.
+func (k *Kernel) getMode(ctx context.Context, principal string, raw json.RawMessage) (any, error) {
+	p, err := k.modeQuery(ctx, principal, abi.MethodGetMode, raw)
 	if err != nil {
 		return nil, err
 	}
-	if p.Workspace != "" {
-		if err := k.refreshWorkspace(p.Workspace, false); err != nil {
-			return nil, err
-		}
-	}
-	return k.modeInfo(p.Workspace), nil
+	return k.modeInfo(principal, p)
 }
 
 // reload makes the gate follow the files as they are now.
-func (k *Kernel) reload(_ context.Context, _ string, raw json.RawMessage) (any, error) {
-	p, err := modeQuery(abi.MethodReloadPolicy, raw)
+func (k *Kernel) reload(ctx context.Context, principal string, raw json.RawMessage) (any, error) {
+	p, err := k.modeQuery(ctx, principal, abi.MethodReloadPolicy, raw)
 	if err != nil {
 		return nil, err
 	}
 	if err := k.reloadPolicy(); err != nil {
 		return nil, err
 	}
-	if p.Workspace != "" {
-		if err := k.refreshWorkspace(p.Workspace, false); err != nil {
-			return nil, err
-		}
-	}
-	return k.modeInfo(p.Workspace), nil
+	return k.modeInfo(principal, p)
 }
 
 // reloadPolicy reads the common configuration and that of all workspaces again.
@@ -235,34 +224,4 @@ func (k *Kernel) reloadPolicy() error {
 		return true
 	})
 	return nil
-}
-
-// modeQuery decodes a query. The workspace gets the spelling that sessions have.
-func modeQuery(method string, raw json.RawMessage) (abi.ModeQuery, error) {
-	var p abi.ModeQuery
-	if err := params(method, raw, &p); err != nil || p.Workspace == "" {
-		return p, err
-	}
-	if _, err := home.NewWorkspace(p.Workspace); err != nil {
-		return p, err
-	}
-	real, err := filepath.EvalSymlinks(p.Workspace)
-	if err != nil {
-		return p, fmt.Errorf("workspace: %w", err)
-	}
-	p.Workspace = real
-	return p, nil
-}
-
-func (k *Kernel) modeInfo(workspace string) abi.ModeInfo {
-	r := k.gate.PolicyFor(workspace).Rules()
-	info := abi.ModeInfo{Mode: r.Mode.String(), Source: r.ModeSource, Workspace: workspace}
-	if v, ok := k.policies.known.Load(workspace); ok {
-		info.Notices = v.(*workspacePolicy).notices
-		return info
-	}
-	k.policies.mu.Lock()
-	defer k.policies.mu.Unlock()
-	info.Notices = k.policies.notices
-	return info
 }

@@ -123,7 +123,9 @@ func TestPolicyChangesWhileItDecides(t *testing.T) {
 		if err := k.reloadPolicy(); err != nil {
 			t.Error(err)
 		}
-		k.modeInfo(dir)
+		if _, err := k.modeInfo("default", abi.ModeQuery{Workspace: dir}); err != nil {
+			t.Error(err)
+		}
 	}
 	stop()
 	wg.Wait()

@@ -30,9 +30,9 @@ const (
 type processes struct {
 	files  *files
 	hidden []string
-	bare   func(workspace string) bool                      // whether programs run outside of the sandbox there
-	config func(workspace string) (*config.Config, error)   // what holds there, now
-	policy func(workspace string) (*approval.Policy, error) // the same
+	bare   func(key sessionKey, workspace string) bool                      // whether programs run outside of the sandbox there
+	config func(workspace string) (*config.Config, error)                   // what holds there, now
+	policy func(key sessionKey, workspace string) (*approval.Policy, error) // the same
 
 	mu       sync.Mutex
 	rooms    map[sessionKey]*room
@@ -44,11 +44,13 @@ func (k *Kernel) newProcesses() *processes {
 	return &processes{
 		files: k.files, rooms: make(map[sessionKey]*room), programs: make(map[string]int),
 		hidden: realPaths(k.opts.Home.Root()),
-		bare:   func(workspace string) bool { return k.gate.PolicyFor(workspace).Mode() == approval.Yolo },
+		bare: func(key sessionKey, workspace string) bool {
+			return k.policyOf(key, workspace).Mode() == approval.Yolo
+		},
 		config: k.policies.load,
-		policy: func(workspace string) (*approval.Policy, error) {
+		policy: func(key sessionKey, workspace string) (*approval.Policy, error) {
 			err := k.refreshWorkspace(workspace, false) // the user may have protected something just now
-			return k.gate.PolicyFor(workspace), err
+			return k.policyOf(key, workspace), err
 		},
 	}
 }
@@ -91,7 +93,7 @@ func (p *processes) Find(ctx context.Context, principal, session, name string) (
 	if err != nil {
 		return host.Program{}, err
 	}
-	path, real, err := o.Find(name, p.bare(root))
+	path, real, err := o.Find(name, p.bare(sessionKey{principal, session}, root))
 	return host.Program{Path: path, Real: real}, err
 }
 

@@ -73,7 +73,7 @@ func (r *room) start(ctx context.Context, c host.ProcessCommand) (*program, erro
 	if err := r.openLocked(ctx); err != nil {
 		return nil, err
 	}
-	policy, err := r.p.policy(r.overlay.fs.Root())
+	policy, err := r.p.policy(r.key, r.overlay.fs.Root())
 	if err != nil {
 		return nil, err
 	}

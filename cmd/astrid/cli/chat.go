@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type chatOptions struct {
 	session  string
 	which    resumeOptions
+	how      howOptions
 	theme    string
 	ascii    bool
 	quiet    bool
@@ -36,10 +38,11 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
   astrid chat --session refactoring
   astrid chat --theme contrast
   astrid chat --inline
+  astrid chat --mode safe --model openai:gpt-5
   astrid chat --snapshot-tui --width 80 --height 24 -p "list the files"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.which.check(cmd); err != nil {
+			if err := errors.Join(o.which.check(cmd), o.how.check(cmd)); err != nil {
 				return err
 			}
 			if err := o.snapshot.check(cmd, "width", "height", "ansi", "plain", "script", "prompt", "yes"); err != nil {
@@ -49,6 +52,7 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 		},
 	}
 	o.which.flags(cmd)
+	o.how.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
 	f.StringVar(&o.theme, "theme", "auto", "`THEME`: "+strings.Join(tui.ThemeNames, ", "))
@@ -96,7 +100,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 		shown = "" // an id is no name
 	}
 	last, err := tui.Run(ctx, tui.Options{
-		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown,
+		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown, Mode: o.how.mode, Model: o.how.model,
 		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
 		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet, Inline: o.inline,
 	})
@@ -111,7 +115,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 // that only make sense for a single prompt.
 func startsChat(cmd *cobra.Command, sys System) bool {
 	flags := cmd.Flags().NFlag()
-	for _, both := range []string{"session", "continue", "resume", "fork"} {
+	for _, both := range []string{"session", "continue", "resume", "fork", "mode", "model"} {
 		if cmd.Flags().Changed(both) {
 			flags--
 		}

@@ -105,7 +105,7 @@ func runSnapshot(ctx context.Context, sys System, c *chatOptions) error {
 		return err
 	}
 	err = tui.Snapshot(ctx, tui.Options{
-		Home: h, Version: Version, Workspace: workspace, Session: id, Name: c.session, Output: sys.Stdout,
+		Home: h, Version: Version, Workspace: workspace, Session: id, Name: c.session, Mode: c.how.mode, Model: c.how.model, Output: sys.Stdout,
 		Astrid: sys.inProcess, Theme: c.theme, ASCII: c.ascii,
 	}, tui.SnapshotOptions{Width: o.width, Height: o.height, Styled: o.ansi, Approve: o.yes, Script: script})
 	switch {

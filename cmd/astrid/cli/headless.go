@@ -24,6 +24,7 @@ type headlessOptions struct {
 	which        resumeOptions
 	printSession bool
 	limits       abi.TurnLimits
+	how          howOptions
 	yes          bool
 	allow, deny  []string
 	timeout      time.Duration
@@ -70,6 +71,9 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	defer conn.Close()
 	id, err := o.which.choose(ctx, conn, o.session, workspace)
 	if err != nil {
+		return err
+	}
+	if err := o.how.bound(ctx, o.sys, conn, id, workspace); err != nil {
 		return err
 	}
 	if err := conn.Subscribe(ctx, abi.ClientSubscribe{
@@ -142,7 +146,7 @@ type headlessRun struct {
 // prompt sends one prompt and follows its turn to the end.
 func (r *headlessRun) prompt(ctx context.Context, text string) error {
 	t := &turn{sys: r.o.sys, id: uuid.NewString(), session: r.session, rules: r.rules, limit: r.o.timeout, started: time.Now()}
-	in := abi.InputContext{TurnID: t.id}
+	in := abi.InputContext{TurnID: t.id, Model: r.o.how.model}
 	if r.o.limits != (abi.TurnLimits{}) {
 		in.Limits = &r.o.limits
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
+	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
@@ -23,7 +24,8 @@ const modeKey = "workspace.mode"
 
 func newMode(sys System) *cobra.Command {
 	var asJSON bool
-	show := func(cmd *cobra.Command, _ []string) error { return showMode(cmd.Context(), sys, asJSON) }
+	var session string
+	show := func(cmd *cobra.Command, _ []string) error { return showMode(cmd.Context(), sys, session, asJSON) }
 	cmd := &cobra.Command{
 		Use:   "mode",
 		Short: "Show or set what needs no question",
@@ -35,7 +37,8 @@ func newMode(sys System) *cobra.Command {
   autonomous allow                 allow         allow          allow
   yolo       allow                 allow         allow          allow, without the OS sandbox
 
-Hard blocks of the policy hold in all of them. A workspace's own file may only tighten.
+Hard blocks of the policy hold in all of them. A workspace's own file may only tighten, and so may a
+session: with --session the mode is that session's own, from now on, and the stricter one is in force.
 
 Exit codes: 0 done, 1 the configuration cannot be read or written, 2 the command line is
 wrong.`,
@@ -43,6 +46,7 @@ wrong.`,
 		RunE: show,
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.PersistentFlags().StringVar(&session, "session", "", "the mode of the `SESSION` of this id, beginning of an id, name or title")
 	var workspace bool
 	set := &cobra.Command{
 		Use:   "set MODE",
@@ -52,6 +56,12 @@ wrong.`,
 			mode, err := approval.ParseMode(args[0])
 			if err != nil {
 				return fail(ExitUsage, "%q is none of safe, guided, autonomous, yolo", args[0])
+			}
+			if err := exclusive(cmd, "workspace", "session"); err != nil {
+				return err
+			}
+			if session != "" {
+				return setSessionMode(cmd.Context(), sys, mode, session, asJSON)
 			}
 			return setMode(cmd.Context(), sys, mode, workspace, asJSON)
 		},
@@ -74,7 +84,16 @@ func (s System) here() (home.Workspace, error) {
 	return home.NewWorkspace(real)
 }
 
-func showMode(ctx context.Context, sys System, asJSON bool) error {
+func showMode(ctx context.Context, sys System, session string, asJSON bool) error {
+	if session != "" {
+		return withSession(ctx, sys, session, func(conn *client.Conn, s abi.SessionInfo) error {
+			info, err := call[abi.ModeInfo](ctx, conn, abi.MethodGetMode, abi.ModeQuery{Session: s.SessionID})
+			if err != nil {
+				return err
+			}
+			return printMode(sys, info, true, asJSON)
+		})
+	}
 	info, live, err := currentMode(ctx, sys, abi.MethodGetMode)
 	if err != nil {
 		return err
@@ -133,6 +152,20 @@ func printMode(sys System, info abi.ModeInfo, live, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(sys.Stdout, "%s (%s)\n", info.Mode, source)
 	return err
+}
+
+// setSessionMode bounds the mode of one session.
+func setSessionMode(ctx context.Context, sys System, mode approval.Mode, session string, asJSON bool) error {
+	return withSession(ctx, sys, session, func(conn *client.Conn, s abi.SessionInfo) error {
+		info, err := call[abi.ModeInfo](ctx, conn, abi.MethodSetSessionMode, abi.SessionMode{Session: s.SessionID, Workspace: s.Workspace, Mode: mode.String()})
+		if err != nil {
+			return err
+		}
+		if info.Mode != mode.String() {
+			sys.notef("%s is in force there (%s): a session's own mode can only be stricter", info.Mode, approval.Display(info.Source))
+		}
+		return printMode(sys, info, true, asJSON)
+	})
 }
 
 func setMode(ctx context.Context, sys System, mode approval.Mode, inWorkspace, asJSON bool) error {

@@ -87,7 +87,7 @@ Standard output carries the answer and nothing else.`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.promptSet = cmd.Flags().Changed("prompt")
-			if err := o.which.check(cmd); err != nil {
+			if err := errors.Join(o.which.check(cmd), o.how.check(cmd)); err != nil {
 				return err
 			}
 			if err := o.snapshot.check(cmd, "tui-width", "tui-height"); err != nil {
@@ -97,10 +97,10 @@ Standard output carries the answer and nothing else.`,
 				if o.snapshot.prompt, o.snapshot.yes = o.prompt, o.yes; strings.TrimSpace(o.prompt) == "" {
 					return fail(ExitUsage, "--snapshot-tui needs a prompt: -p TEXT, or astrid chat --snapshot-tui --script FILE")
 				}
-				return runSnapshot(cmd.Context(), sys, &chatOptions{session: o.session, which: o.which, snapshot: o.snapshot})
+				return runSnapshot(cmd.Context(), sys, &chatOptions{session: o.session, which: o.which, how: o.how, snapshot: o.snapshot})
 			}
 			if startsChat(cmd, sys) {
-				return runChat(cmd.Context(), sys, &chatOptions{session: o.session, which: o.which})
+				return runChat(cmd.Context(), sys, &chatOptions{session: o.session, which: o.which, how: o.how})
 			}
 			return runHeadless(cmd.Context(), o)
 		},
@@ -113,6 +113,7 @@ Standard output carries the answer and nothing else.`,
 	f.StringVarP(&o.prompt, "prompt", "p", "", "answer `TEXT` and exit; standard input, if it is not a terminal, is put before it")
 	f.StringVar(&o.session, "session", "", "continue the session with this `NAME` or id, or start it")
 	o.which.flags(root)
+	o.how.flags(root)
 	o.snapshot.flags(root, "tui-width", "tui-height")
 	f.IntVar(&o.limits.MaxTurns, "max-turns", 0, "end the turn after this `NUMBER` of rounds of tool calls")
 	f.Float64Var(&o.limits.MaxCostUSD, "max-cost", 0, "end the turn when it has cost this many `USD`, by what the provider reports")

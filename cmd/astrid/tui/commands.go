@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 // builtin is a slash command that this program carries out.
@@ -28,8 +30,8 @@ func init() {
 		{"budget", "", "limits and what is spent", opens(budgetPage)},
 		{"capsules", "", "what runs: state, time, memory", opens(capsulesPage)},
 		{"sessions", "", "look at sessions and go on with one", opens(sessionsPage)},
-		{"model", "[ID]", "choose the model", (*Model).chooseModel},
-		{"mode", "[MODE]", "what needs no question", (*Model).chooseMode},
+		{"model", "[ID]", "choose the model that answers", (*Model).chooseModel},
+		{"mode", "[MODE]", "what needs no question in this session", (*Model).chooseMode},
 		{"new", "", "begin a new session", (*Model).newSession},
 		{"copy", "[code]", "copy the last answer, or its last piece of code", (*Model).copyAnswer},
 		{"theme", "NAME", "auto, dark, light, contrast or mono", (*Model).setTheme},
@@ -100,21 +102,44 @@ func opens(spec *pageSpec) func(*Model, string) tea.Cmd {
 
 func (m *Model) whyCommand(id string) tea.Cmd { return m.why(id) }
 
+// chooseModel is about this conversation; which model is active for others stays.
 func (m *Model) chooseModel(id string) tea.Cmd {
-	if id != "" {
-		m.Port.SetModel(id)
-		return nil
+	m.finding = id
+	if id == "" {
+		return m.open(modelPage)
 	}
-	return m.open(modelPage)
+	m.Port.Fetch(pageModel, "")
+	return nil
 }
 
+// foundModels goes on with what chooseModel began.
+func (m *Model) foundModels(list []abi.ProviderDescription) {
+	if m.finding == "" {
+		return
+	}
+	if p := abi.FindModel(list, m.finding); p != nil {
+		m.useModel(p.ID, p.ContextWindow)
+	} else {
+		m.problem("no model is called " + printable(m.finding) + "; /model lists them")
+	}
+	m.finding = ""
+	m.timeline.end()
+}
+
+// useModel has a model answer from the next prompt on.
+func (m *Model) useModel(id string, context uint64) {
+	m.Model, m.modelID, m.context = id, oneLine(id), context
+	m.notice(m.modelID + " answers in this chat from now on; /model, then d, makes it the default")
+}
+
+// chooseMode bounds this session. The configuration is changed on the page.
 func (m *Model) chooseMode(name string) tea.Cmd {
 	if name == "" {
 		return m.open(modePage)
 	}
 	for _, mode := range modes {
 		if mode.name == name {
-			m.Port.Act(pageMode, "set", name)
+			m.Port.Act(pageMode, "session", name)
 			return nil
 		}
 	}
@@ -127,8 +152,8 @@ func (m *Model) modelSet(msg modelSetMsg) {
 		m.problem(printable(msg.problem))
 		return
 	}
-	m.modelID, m.context = oneLine(msg.id), msg.context
-	m.notice("the model is now " + m.modelID)
+	m.Model, m.modelID, m.context = "", oneLine(msg.id), msg.context
+	m.notice("the default model is now " + m.modelID)
 }
 
 func (m *Model) newSession(string) tea.Cmd {

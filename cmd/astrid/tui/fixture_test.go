@@ -16,7 +16,10 @@ type calls []string
 
 func (c *calls) add(format string, args ...any) { *c = append(*c, fmt.Sprintf(format, args...)) }
 
-func (c *calls) Prompt(turn, text string, steer bool) {
+func (c *calls) Prompt(turn, text, model string, steer bool) {
+	if model != "" {
+		text += " by " + model
+	}
 	if steer {
 		c.add("steer %s %q", turn, text)
 		return

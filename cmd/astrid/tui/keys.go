@@ -217,7 +217,7 @@ func (m *Model) submit() tea.Cmd {
 func (m *Model) ask(text string, steer bool) tea.Cmd {
 	turn := m.NewID()
 	m.enqueue(turn, text, steer)
-	m.Port.Prompt(turn, text, steer)
+	m.Port.Prompt(turn, text, m.Model, steer)
 	return nil
 }
 

@@ -47,6 +47,8 @@ type link struct {
 
 	mu      sync.Mutex
 	session string
+	mode    string // that the session is still to be given; "" is none
+	fresh   string // mode of sessions that begin here
 	conn    *client.Conn
 	up      chan struct{} // closed while there is a connection
 	replies map[string]chan abi.Message
@@ -173,6 +175,33 @@ func (l *link) attach(ctx context.Context, conn *client.Conn, correlation string
 		Approver: true,
 		Elicitor: true,
 	})
+}
+
+// bound gives the session the mode that was asked for, before anything happens in it.
+func (l *link) bound(ctx context.Context, c *client.Conn) error {
+	l.mu.Lock()
+	session, mode := l.session, l.mode
+	l.mu.Unlock()
+	if mode == "" {
+		return nil
+	}
+	if _, err := l.setMode(ctx, c, session, mode); err != nil {
+		return fmt.Errorf("the session could not be given mode %s: %w", mode, err)
+	}
+	return nil
+}
+
+// setMode bounds the mode of a session, and of those that begin here later.
+func (l *link) setMode(ctx context.Context, c *client.Conn, session, mode string) (info abi.ModeInfo, err error) {
+	err = l.manage(ctx, c, abi.MethodSetSessionMode, abi.SessionMode{Session: session, Workspace: l.start.Workspace, Mode: mode}, &info)
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.fresh = mode; l.session == session {
+			l.mode = ""
+		}
+	}
+	return info, err
 }
 
 // gather reads what has arrived by now, so that a flood of small pieces of text costs one

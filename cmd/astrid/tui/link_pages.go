@@ -85,7 +85,7 @@ func (l *link) fetch(ctx context.Context, c *client.Conn, page, key string) (any
 	case pageApprovals:
 		return manageAs[[]abi.ApprovalInfo](ctx, l, c, abi.MethodListApprovals, nil)
 	case pageMode:
-		return manageAs[abi.ModeInfo](ctx, l, c, abi.MethodGetMode, abi.ModeQuery{Workspace: l.start.Workspace})
+		return manageAs[abi.ModeInfo](ctx, l, c, abi.MethodGetMode, l.place())
 	case pageAudit, pageAuditAll:
 		if key != "" {
 			return l.command(ctx, "why", key)
@@ -110,6 +110,13 @@ func (l *link) act(ctx context.Context, c *client.Conn, page, verb, key string) 
 	case pageCaps + " revoke":
 		_, err := manageAs[[]abi.GrantInfo](ctx, l, c, abi.MethodRevokeGrants, abi.GrantSelector{ID: key, Reason: "revoked in the chat screen"})
 		return "revoked " + key, err
+	case pageMode + " session":
+		info, err := l.setMode(ctx, c, l.currentSession(), key)
+		l.Refresh()
+		if err == nil && info.Mode != key {
+			err = fmt.Errorf("%s is in force (%s): a session's own mode can only be stricter; /mode, then s, changes your configuration", info.Mode, info.Source)
+		}
+		return "mode " + info.Mode + " in this session", err
 	case pageMode + " set":
 		text, err := l.command(ctx, "mode", "set", key)
 		l.Refresh()

@@ -36,7 +36,11 @@ func (l *link) show(ctx context.Context, conn *client.Conn, correlation string, 
 	if err := l.manage(ctx, conn, abi.MethodGetStatus, nil, &st); err == nil {
 		msg.pid = st.PID
 	}
-	err := conn.Publish(ctx, abi.TopicSessionGet, session, "", map[string]string{"session_id": session, "correlation_id": correlation})
+	err := l.bound(ctx, conn)
+	if err != nil && ctx.Err() == nil {
+		msg.problem = err.Error()
+	}
+	err = conn.Publish(ctx, abi.TopicSessionGet, session, "", map[string]string{"session_id": session, "correlation_id": correlation})
 	if err == nil {
 		msg.history, err = l.history(ctx, topic, c)
 	}
@@ -155,10 +159,13 @@ func (l *link) add(j job) {
 	}
 }
 
-func (l *link) Prompt(turn, text string, steer bool) {
+func (l *link) Prompt(turn, text, model string, steer bool) {
 	l.add(job{what: "the prompt was not sent", turn: turn, needed: true, do: func(ctx context.Context, c *client.Conn) error {
-		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer})
+		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer, Model: model})
 		if err != nil {
+			return err
+		}
+		if err := l.bound(ctx, c); err != nil {
 			return err
 		}
 		s := l.currentSession()
@@ -197,6 +204,9 @@ func (l *link) Answer(id, session, decision, feedback string) {
 
 func (l *link) Command(text string) {
 	l.add(job{what: "the command was not sent", do: func(ctx context.Context, c *client.Conn) error {
+		if err := l.bound(ctx, c); err != nil {
+			return err
+		}
 		s := l.currentSession()
 		return c.Publish(ctx, abi.TopicCommandExecute, s, l.start.Workspace, abi.UserInput{Text: text, SessionID: s})
 	}})
@@ -220,7 +230,7 @@ func (l *link) Refresh() {
 	l.add(job{do: func(ctx context.Context, c *client.Conn) error {
 		l.spawn(func() {
 			var mode abi.ModeInfo
-			if l.manage(ctx, c, abi.MethodGetMode, abi.ModeQuery{Workspace: l.start.Workspace}, &mode) == nil {
+			if l.manage(ctx, c, abi.MethodGetMode, l.place(), &mode) == nil {
 				l.send(modeMsg(mode))
 			}
 			var b abi.BudgetInfo
@@ -247,20 +257,29 @@ func costOf(b abi.BudgetInfo, session string) budgetMsg {
 	return budgetMsg{}
 }
 
-// Switch goes on with another session, which has no history yet.
+// place is the session and where it works, also if the daemon does not know it yet.
+func (l *link) place() abi.ModeQuery {
+	return abi.ModeQuery{Workspace: l.start.Workspace, Session: l.currentSession()}
+}
+
+// Switch goes on with another session, which has no history yet. It gets the mode that was chosen here.
 func (l *link) Switch(session string) {
 	l.mu.Lock()
-	l.session = session // also for a connection that is made later
+	l.session, l.mode = session, l.fresh // also for a connection that is made later
 	l.mu.Unlock()
 	l.add(job{what: "the new session could not be followed", do: func(ctx context.Context, c *client.Conn) error {
-		return l.attach(ctx, c, uuid.NewString())
+		if err := l.attach(ctx, c, uuid.NewString()); err != nil {
+			return err
+		}
+		defer l.Refresh()
+		return l.bound(ctx, c)
 	}})
 }
 
 // Resume goes on with a session that has a history.
 func (l *link) Resume(session string) {
 	l.mu.Lock()
-	l.session = session
+	l.session, l.mode = session, ""
 	l.mu.Unlock()
 	l.add(job{what: "the session could not be opened", do: func(ctx context.Context, c *client.Conn) error {
 		correlation := uuid.NewString()

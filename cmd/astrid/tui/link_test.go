@@ -159,7 +159,7 @@ func TestLink(t *testing.T) {
 		t.Errorf("subscribed to %+v (%v)", sub, err)
 	}
 
-	l.Prompt("t1", "hello", false)
+	l.Prompt("t1", "hello", "", false)
 	f := d.on(abi.TopicUserPrompt)
 	if f.Session != "s1" || f.Workspace != "/ws" || !strings.Contains(string(f.Payload), `"turn_id":"t1"`) {
 		t.Errorf("prompt: %+v %s", f, f.Payload)

@@ -13,8 +13,8 @@ import (
 // Port is what the screen asks of the connection. Its methods only queue: what comes of it
 // arrives as a message.
 type Port interface {
-	Prompt(turn, text string, steer bool)
-	Cancel(turn string) // "" is whichever runs
+	Prompt(turn, text, model string, steer bool) // model "" is the active one
+	Cancel(turn string)                          // "" is whichever runs
 	Answer(id, session, decision, feedback string)
 	Command(text string)
 	SetModel(id string)
@@ -33,6 +33,7 @@ type Config struct {
 	NewID     func() string // of turns and sessions
 	Session   string        // id
 	Name      string        // what the person calls the session; may be ""
+	Model     string        // that prompts ask for; "" is the active one
 	Workspace string        // as shown
 	ASCII     bool          // the terminal does not take UTF-8
 	// LoadHistory and SaveHistory keep the input history; nil means that nothing is kept.
@@ -77,7 +78,8 @@ type Model struct {
 	pid      int
 	opened   bool // the history has been shown
 	mode     string
-	modelID  string
+	modelID  string // that answers next
+	finding  string // model that was asked for by name, until the list comes
 	budget   budgetMsg
 	context  uint64 // tokens the model can take; 0 is unknown
 	commands []capsuleCommand
@@ -101,6 +103,7 @@ func NewModel(c Config) *Model {
 	m := &Model{Config: c, theme: newTheme(c.ASCII, c.Theme), conversation: newConversation()}
 	m.input = newInput("Ask something, or / for commands", maxInput)
 	m.connNote = "connecting to the daemon"
+	m.modelID = oneLine(c.Model)
 	return m
 }
 
@@ -231,10 +234,13 @@ func (m *Model) daemon(msg tea.Msg) {
 	case budgetMsg:
 		m.budget = msg
 	case modelMsg:
-		m.modelID, m.context = oneLine(msg.id), msg.context
+		if m.Model == "" {
+			m.modelID, m.context = oneLine(msg.id), msg.context
+		}
 	case modelSetMsg:
 		m.modelSet(msg)
 	case providersMsg:
+		m.foundModels(msg)
 		m.fetched(fetchedMsg{page: pageModel, data: msg})
 	case fetchedMsg:
 		m.fetched(msg)

@@ -141,7 +141,9 @@ func TestPageActions(t *testing.T) {
 		{"caps", []string{"x", "x"}, []string{"act caps revoke 0198-a"}},         //
 		{"caps", []string{"down", "x", "x"}, []string{"act caps revoke 0198-b"}}, //
 		{"mode", []string{"s"}, []string{"act mode set guided"}},
-		{"model", []string{"down", "enter"}, []string{"set model gpt"}},
+		{"mode", []string{"up", "enter"}, []string{"act mode session safe"}},
+		{"model", []string{"down", "d"}, []string{"set model gpt"}},
+		{"model", []string{"down", "enter", "hi", "enter"}, []string{`prompt t1 "hi by gpt"`}},
 		{"approvals", []string{"1", "1"}, []string{"act approvals approve r1"}},
 		{"approvals", []string{"1", "0"}, nil},
 		{"audit", []string{"v"}, []string{"act audit verify "}},
@@ -255,5 +257,30 @@ func TestPageKeysReachNothingElse(t *testing.T) {
 	b.keys("ctrl+c")
 	if len(*b.calls) != 1 || b.input.text != "" {
 		t.Errorf("asks for %q, input %q", *b.calls, b.input.text)
+	}
+}
+
+// /model NAME is looked up: a name that is none is said at once and not at the next prompt.
+func TestModelByName(t *testing.T) {
+	list := providersMsg{{ID: "a"}, {ID: "v:big", ContextWindow: 1000}, {ID: "v:small"}, {ID: "w:small"}}
+	for name, want := range map[string]string{"v:big": "v:big", "big": "v:big", "a": "a", "small": "", "x": ""} {
+		b := newOnline(t, 80, 24)
+		b.put(modelMsg{id: "a"})
+		b.keys("/model "+name, "enter")
+		b.put(list)
+		if b.Model.Model != want || want != "" && b.modelID != want {
+			t.Errorf("%q: %q answers, %q is shown", name, b.Model.Model, b.modelID)
+		}
+		if f := b.frame(); (want == "") != strings.Contains(f, "no model is called "+name) {
+			t.Errorf("%q:\n%s", name, f)
+		}
+		b.put(modelMsg{id: "w:small"}) // somebody else chose another default
+		if want != "" && b.modelID != want {
+			t.Errorf("%q: another default is shown: %q", name, b.modelID)
+		}
+		b.put(list)
+		if strings.Count(b.frame(), "no model is called") > 1 {
+			t.Errorf("%q: a later list counts too", name)
+		}
 	}
 }

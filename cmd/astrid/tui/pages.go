@@ -207,7 +207,8 @@ var modePage = &pageSpec{
 			p.rows = append(p.rows, row{id: mode.name, tone: tone, cells: []string{sign + mode.name, mode.what}})
 		}
 	},
-	actions: []action{{key: "s", label: "set", confirm: "Set this mode in your configuration?", run: func(m *Model, r row) tea.Cmd { m.Port.Act(pageMode, "set", r.id); return nil }}},
+	enter:   func(m *Model, r row) tea.Cmd { m.Port.Act(pageMode, "session", r.id); return nil },
+	actions: []action{{key: "s", label: "set for all", confirm: "Set this mode in your configuration?", run: func(m *Model, r row) tea.Cmd { m.Port.Act(pageMode, "set", r.id); return nil }}},
 }
 
 var modelPage = &pageSpec{
@@ -223,15 +224,17 @@ var modelPage = &pageSpec{
 			if oneLine(d.ID) == m.modelID {
 				sign, tone = "*", good
 			}
-			p.rows = append(p.rows, row{id: d.ID, tone: tone, cells: []string{sign + oneLine(d.ID), context, oneLine(d.Description)}, lines: facts(
+			p.rows = append(p.rows, row{id: d.ID, tone: tone, value: d.ContextWindow, cells: []string{sign + oneLine(d.ID), context, oneLine(d.Description)}, lines: facts(
 				"id", d.ID, "what", d.Description, "context", context, "answers", count(d.MaxOutputTokens), "can", strings.Join(d.Capabilities, ", "))})
 		}
 	},
 	enter: func(m *Model, r row) tea.Cmd {
 		m.page = nil
-		m.Port.SetModel(r.id)
+		window, _ := r.value.(uint64)
+		m.useModel(r.id, window)
 		return nil
 	},
+	actions: []action{{key: "d", label: "default", run: func(m *Model, r row) tea.Cmd { m.page = nil; m.Port.SetModel(r.id); return nil }}},
 }
 
 // facts makes lines of names and values; what has no value is left out.

@@ -26,6 +26,8 @@ type Options struct {
 	Workspace string // absolute
 	Session   string // id
 	Name      string // what the person calls it; may be ""
+	Mode      string // own mode of this session and of new ones; "" leaves them as they are
+	Model     string // that answers; "" is the active one
 	Input     io.Reader
 	Output    io.Writer
 	Getenv    func(string) (string, bool)
@@ -47,10 +49,10 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 	defer cancel(nil)
 
 	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
-	l.astrid = o.Astrid
+	l.astrid, l.mode, l.fresh = o.Astrid, o.Mode, o.Mode
 	file := o.Home.HistoryFile()
 	m := NewModel(Config{
-		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Workspace: o.Workspace,
+		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Model: o.Model, Workspace: o.Workspace,
 		ASCII:       o.ASCII || !utf8Locale(o.Getenv),
 		LoadHistory: func() ([]string, error) { return readHistory(file, o.Workspace) },
 		SaveHistory: func(s string) error { return appendHistory(file, o.Workspace, s) },

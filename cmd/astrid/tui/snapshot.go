@@ -59,7 +59,7 @@ func Snapshot(ctx context.Context, o Options, s SnapshotOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
-	l.astrid = o.Astrid
+	l.astrid, l.mode, l.fresh = o.Astrid, o.Mode, o.Mode
 	in := make(chan tea.Msg, 1024)
 	l.send = func(m tea.Msg) {
 		select {
@@ -71,7 +71,7 @@ func Snapshot(ctx context.Context, o Options, s SnapshotOptions) error {
 	n := &snapshot{SnapshotOptions: s, w: o.Output, in: in, now: snapshotClock, seen: make(map[string]int)}
 	turns := 0
 	n.m = NewModel(Config{
-		Port: l, Now: func() time.Time { return n.now }, Session: o.Session, Name: o.Name, Workspace: o.Workspace, ASCII: o.ASCII, Theme: o.Theme, Quiet: true,
+		Port: l, Now: func() time.Time { return n.now }, Session: o.Session, Name: o.Name, Model: o.Model, Workspace: o.Workspace, ASCII: o.ASCII, Theme: o.Theme, Quiet: true,
 		NewID:      func() string { turns++; return fmt.Sprintf("%s-%d", o.Session, turns) },
 		ListFiles:  func() fileList { return listFiles(o.Workspace) },
 		LoadCustom: func() ([]Custom, error) { return customCommands(o.Home, o.Workspace) },
@@ -250,7 +250,7 @@ func (n *snapshot) take(msg tea.Msg) {
 			n.told["answered"] = true
 			defer n.m.Port.Refresh() // its figures are what is waited for
 		}
-	case fetchedMsg:
+	case fetchedMsg, providersMsg:
 		n.seen["page"]++
 	case actedMsg:
 		n.seen["acted"]++

@@ -14,9 +14,10 @@ import (
 // driver plays everybody the agent loop talks to.
 type driver struct {
 	*sdktest.Host
-	t     *testing.T
-	model *abi.ProviderDescription
-	woken []abi.Message
+	t      *testing.T
+	model  *abi.ProviderDescription
+	others map[string]*abi.ProviderDescription // that a prompt can ask for
+	woken  []abi.Message
 }
 
 // wake delivers what the loop sent to itself, in the session that it names.
@@ -66,7 +67,17 @@ func (d *driver) compacted(id string, r abi.CompactResponse) {
 func drive(t *testing.T) *driver {
 	t.Helper()
 	d := &driver{Host: sdktest.New(t), t: t, model: &abi.ProviderDescription{ID: "m", RequestTopic: "llm.v1.request.generate.m", StreamTopic: "llm.v1.stream.m"}}
-	d.OnHook("registry.v1.get_active_model", func(json.RawMessage) any {
+	d.OnHook("registry.v1.get_active_model", func(raw json.RawMessage) any {
+		var q abi.ModelQuery
+		if err := json.Unmarshal(raw, &q); err != nil {
+			t.Errorf("asked for a model with %s: %v", raw, err)
+		}
+		if q.ModelID != "" {
+			if m := d.others[q.ModelID]; m != nil {
+				return m
+			}
+			return nil
+		}
 		if d.model == nil {
 			return nil
 		}

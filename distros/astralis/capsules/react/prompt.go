@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -58,11 +59,14 @@ func (t *turn) announce() error {
 
 // assemble asks for the system prompt and the tools.
 func (t *turn) assemble() error {
-	model, err := activeModel()
+	model, err := findModel(t.wants)
 	if err != nil {
 		return err
 	}
-	if model == nil {
+	switch {
+	case model == nil && t.wants != "":
+		return t.fail("provider", "no model is called "+strconv.Quote(t.wants)+": `astrid models` lists them")
+	case model == nil:
 		return t.fail("provider", "no model is selected: install a provider with `astrid init`, or choose one with /models")
 	}
 	t.model = *model
@@ -77,11 +81,11 @@ func (t *turn) assemble() error {
 	})
 }
 
-// activeModel asks the registry. It answers hooks at once.
-func activeModel() (*abi.ProviderDescription, error) {
-	answers, err := hooks.Collect[*abi.ProviderDescription]("registry.v1.get_active_model", struct{}{})
+// findModel asks the registry for a model, or with "" for the active one. It answers hooks at once.
+func findModel(id string) (*abi.ProviderDescription, error) {
+	answers, err := hooks.Collect[*abi.ProviderDescription]("registry.v1.get_active_model", abi.ModelQuery{ModelID: id})
 	if err != nil {
-		return nil, fmt.Errorf("active model: %w", err)
+		return nil, fmt.Errorf("model: %w", err)
 	}
 	for _, a := range answers {
 		if a != nil && strings.HasPrefix(a.RequestTopic, abi.TopicGeneratePrefix) {
@@ -190,8 +194,14 @@ func prefixed(ms []abi.ChatMessage, prefix, prompt string) []abi.ChatMessage {
 	return ms
 }
 
-// modelName is the model that the provider is asked for; empty is its own.
-func (t *turn) modelName() string { return env.Or("model", t.model.RequestModel()) }
+// modelName is the model that the provider is asked for; empty is its own. What a prompt asks for
+// comes before the setting.
+func (t *turn) modelName() string {
+	if t.wants != "" {
+		return t.model.RequestModel()
+	}
+	return env.Or("model", t.model.RequestModel())
+}
 
 // generate asks the model.
 func (t *turn) generate() error {

@@ -87,6 +87,7 @@ type turn struct {
 	since  int64 // of the phase or of the last sign of life, ms
 	began  int64
 	limits abi.TurnLimits
+	wants  string // model that the prompt asks for; "" is the active one
 
 	awaits   string // correlation or request id of the answer the phase waits for
 	system   string

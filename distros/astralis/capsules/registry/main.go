@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,11 +113,24 @@ func handleGetProviders(*sdk.Context, any) error {
 	return ipc.Publish(topicProviders, s.Providers)
 }
 
-// handleGetActive answers on the bus, and to a hook directly.
-func handleGetActive(*sdk.Context, []byte) (sdk.Verdict, error) {
+// handleGetActive answers on the bus, and to a hook directly. Who asks for a model by its id gets
+// that one, or null, and others are not told.
+func handleGetActive(_ *sdk.Context, raw []byte) (sdk.Verdict, error) {
 	s, err := stored.Load()
 	if err != nil {
 		return sdk.Verdict{}, err
+	}
+	var q abi.ModelQuery
+	if json.Unmarshal(raw, &q) == nil && q.ModelID != "" {
+		found := abi.FindModel(s.Providers, q.ModelID)
+		if found == nil {
+			d, err := discover()
+			if err != nil {
+				return sdk.Verdict{}, err
+			}
+			found = abi.FindModel(d.Providers, q.ModelID)
+		}
+		return sdk.Reply(found), nil
 	}
 	if s.active() == nil { // asked before the providers were known
 		d, err := discover()
@@ -146,10 +160,11 @@ func setActive(id string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(s.Providers, func(p abi.ProviderDescription) bool { return p.ID == id }) {
+	p := abi.FindModel(s.Providers, id)
+	if p == nil {
 		return fail("unknown model: " + id)
 	}
-	s.ActiveModelID, s.Chosen = id, true
+	s.ActiveModelID, s.Chosen = p.ID, true
 	if err := stored.Save(*s); err != nil {
 		return err
 	}

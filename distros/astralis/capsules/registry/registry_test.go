@@ -185,3 +185,28 @@ func TestStoredState(t *testing.T) {
 		t.Errorf("announced although it was not stored: %s", got)
 	}
 }
+
+// A prompt may ask for a model of its own: it gets that one, and nobody hears of a change.
+func TestModelByID(t *testing.T) {
+	w := newWorld(t, "a", "v:big", "v:small", "w:small")
+	for id, want := range map[string]string{"": "a", "a": "a", "v:big": "v:big", "big": "v:big", "small": "", "w:small": "w:small", "x": "", ":": ""} {
+		w.Forget()
+		var p *abi.ProviderDescription
+		if err := w.Call("handle_get_active_model", abi.ModelQuery{ModelID: id}).JSON(&p); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if p != nil {
+			got = p.ID
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", id, got, want)
+		}
+		if n := len(w.Published(topicActive)); (n != 0) != (id == "") {
+			t.Errorf("%q: %d messages", id, n)
+		}
+	}
+	if w.answer("handle_set_active_model", setRequest{ModelID: "big"}, topicSet); w.active() != "v:big" {
+		t.Errorf("the active model is %q", w.active())
+	}
+}
