@@ -44,7 +44,7 @@
 // denied_paths denies X too; a denied domain denies the names below it; an entry of several words in blocked_tools
 // (`rm -rf /`) means that program with at least those flags and operands, in any order and spelling. never_allow does
 // not reach into a workspace or home that itself lies below the listed directory. A workspace's rules only tighten
-// ([Tighten]).
+// ([Tighten]), and so does a session's own mode ([Place], [Policy.AtMost]).
 //
 // # Budgets
 //
