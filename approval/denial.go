@@ -53,7 +53,7 @@ func (d *Denial) Error() string {
 	if d.Rule != "" {
 		b.WriteString(" (rule ")
 		b.WriteString(d.Rule)
-		if d.Source != "" {
+		if d.Source != "" && d.Source != "default" { // nobody set it
 			b.WriteString(", set in ")
 			b.WriteString(d.Source)
 		}

@@ -44,7 +44,11 @@ func OS() System {
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, sys System) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup: it is to outlive its terminal
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	return run(ctx, args, sys)
 }
@@ -70,6 +74,9 @@ func run(ctx context.Context, args []string, sys System) int {
 	}
 	return codeOf(err)
 }
+
+// Tree is the command line with all its commands and flags, for whoever describes or tests it.
+func Tree(sys System) *cobra.Command { return newRoot(sys) }
 
 func newRoot(sys System) *cobra.Command {
 	o := &headlessOptions{sys: sys}

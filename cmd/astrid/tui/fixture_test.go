@@ -180,3 +180,6 @@ func question(b *bench, id string) ask {
 		},
 	}
 }
+
+// patience is how long a test waits for what should happen soon. The machine may be busy.
+const patience = 2 * time.Minute

@@ -78,3 +78,5 @@ func TestInline(t *testing.T) {
 		at = i
 	}
 }
+
+func dense(s string) string { return strings.Join(strings.Fields(s), "") }

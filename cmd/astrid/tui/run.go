@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -39,12 +37,9 @@ type Options struct {
 	Astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 }
 
-// Run shows a session until the person leaves, and returns the id of the session that was
+// Run shows a session until the person leaves or ctx ends, and returns the id of the session that was
 // shown last. Whatever happens, the terminal is as it was before.
 func Run(ctx context.Context, o Options) (session string, err error) {
-	// A terminal that goes away ends the screen like a request to end does.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM)
-	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
