@@ -139,6 +139,13 @@ type ToolCallResult struct {
 	CallID  string `json:"call_id"`
 	Content string `json:"content"`
 	IsError bool   `json:"is_error"`
+	// Code says why it failed, if the tool knows: the name of a [Code], such as denied.
+	Code string `json:"code,omitempty"`
+}
+
+// Refused tells whether the gate, or whoever it asked, said no for good.
+func (r *ToolCallResult) Refused() bool {
+	return r.IsError && (r.Code == CodeDenied.String() || r.Code == CodeBudget.String())
 }
 
 // MarshalJSON writes the untagged form.
@@ -169,6 +176,7 @@ func (c *Content) UnmarshalJSON(b []byte) error {
 			CallID  *string `json:"call_id"`
 			Content *string `json:"content"`
 			IsError bool    `json:"is_error"`
+			Code    string  `json:"code"`
 		}
 		if err := json.Unmarshal(b, &r); err != nil {
 			return err
@@ -176,7 +184,7 @@ func (c *Content) UnmarshalJSON(b []byte) error {
 		if r.CallID == nil || r.Content == nil {
 			return errors.New("message content is an object but not a tool result: call_id and content are required")
 		}
-		c.Result = &ToolCallResult{CallID: *r.CallID, Content: *r.Content, IsError: r.IsError}
+		c.Result = &ToolCallResult{CallID: *r.CallID, Content: *r.Content, IsError: r.IsError, Code: r.Code}
 		return nil
 	case '[':
 		return c.unmarshalList(b)

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -86,10 +87,10 @@ func (t *tool) execute(ctx *Context, payload []byte) Verdict {
 	ctx.callID = req.CallID
 	content, err := t.content(ctx, req.Arguments)
 	if err != nil {
-		t.publish(req.CallID, err.Error(), true)
+		t.publish(abi.ToolCallResult{CallID: req.CallID, Content: err.Error(), IsError: true, Code: codeOf(err)})
 		return Continue()
 	}
-	t.publish(req.CallID, content, false)
+	t.publish(abi.ToolCallResult{CallID: req.CallID, Content: content})
 	return Continue()
 }
 
@@ -113,30 +114,37 @@ func (t *tool) content(ctx *Context, args json.RawMessage) (content string, err 
 
 // publish sends the result. One that the bus refuses (it may be too large) is replaced
 // by an error result, so that the caller does not wait in vain.
-func (t *tool) publish(callID, content string, isError bool) {
-	err := t.send(callID, content, isError)
+func (t *tool) publish(r abi.ToolCallResult) {
+	err := t.send(r)
 	if err == nil {
 		return
 	}
-	log.Error("Tool result was not published", "tool", t.name, "call_id", callID, "bytes", len(content), "error", err)
-	if isError && len(content) < 1<<10 {
+	log.Error("Tool result was not published", "tool", t.name, "call_id", r.CallID, "bytes", len(r.Content), "error", err)
+	if r.IsError && len(r.Content) < 1<<10 {
 		return // it was small already: sending another will not help
 	}
-	if err := t.send(callID, fmt.Sprintf("tool %s: the result could not be delivered: %v", t.name, err), true); err != nil {
-		log.Error("Tool error was not published", "tool", t.name, "call_id", callID, "error", err)
+	r = abi.ToolCallResult{CallID: r.CallID, IsError: true, Code: codeOf(err), Content: fmt.Sprintf("tool %s: the result could not be delivered: %v", t.name, err)}
+	if err := t.send(r); err != nil {
+		log.Error("Tool error was not published", "tool", t.name, "call_id", r.CallID, "error", err)
 	}
 }
 
-func (t *tool) send(callID, content string, isError bool) error {
-	b, err := abi.MarshalPayload(abi.ToolExecuteResult{
-		CallID: callID,
-		Result: abi.ToolCallResult{CallID: callID, Content: content, IsError: isError},
-	})
+func (t *tool) send(r abi.ToolCallResult) error {
+	b, err := abi.MarshalPayload(abi.ToolExecuteResult{CallID: r.CallID, Result: r})
 	if err != nil {
 		return err
 	}
 	_, err = link.Call(abi.IpcPublish, abi.TopicToolExecutePrefix+t.name+".result", link.Text(b))
 	return err
+}
+
+// codeOf is the code of the host call that failed, "" if none did.
+func codeOf(err error) string {
+	var e *abi.Error
+	if !errors.As(err, &e) || e.Code == abi.OK {
+		return ""
+	}
+	return e.Code.String()
 }
 
 // describeTools answers the hook that collects all capsules' tools.

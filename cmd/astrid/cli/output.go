@@ -181,6 +181,7 @@ type streamEvent struct {
 	Arguments  json.RawMessage `json:"arguments,omitempty"`
 	Content    *string         `json:"content,omitempty"`
 	IsError    *bool           `json:"is_error,omitempty"`
+	Code       string          `json:"code,omitempty"`
 	DurationMs *int64          `json:"duration_ms,omitempty"`
 }
 
@@ -209,7 +210,7 @@ func (o *streamOutput) toolStart(s abi.ToolStarted) error {
 }
 
 func (o *streamOutput) toolEnd(c abi.ToolCompleted) error {
-	return o.emit(streamEvent{Type: "tool_result", ID: c.CallID, Name: c.Name, Content: &c.Content, IsError: &c.IsError, DurationMs: &c.DurationMs})
+	return o.emit(streamEvent{Type: "tool_result", ID: c.CallID, Name: c.Name, Content: &c.Content, IsError: &c.IsError, Code: c.Code, DurationMs: &c.DurationMs})
 }
 
 func (o *streamOutput) end(t *turn) error { return o.emit(resultOf(t)) }

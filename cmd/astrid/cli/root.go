@@ -87,7 +87,11 @@ func newRoot(sys System) *cobra.Command {
 sandboxed, and each of its calls is decided and recorded by one gate.
 
 With -p, or with a prompt on standard input, astrid answers one prompt and exits.
-Standard output carries the answer and nothing else.`,
+Standard output carries the answer and nothing else.
+
+Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 3 the daemon could not be started,
+4 the turn failed, 5 something waits for approval, 8 something was denied, 53 nothing was heard
+from the daemon for 120 s, 130 interrupted.`,
 		Version:       Version,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -136,6 +140,7 @@ Standard output carries the answer and nothing else.`,
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	root.AddCommand(newSecret(sys), newPs(sys), newTop(sys), newTrust(sys))
 	usageErrors(root)
+	complete(root, sys)
 	return root
 }
 

@@ -23,6 +23,7 @@ type turn struct {
 	stored    bool // the prompt is in the session's history
 	completed *abi.TurnCompleted
 	waiting   []approvalNotice // what nobody has approved
+	refused   int              // calls that the gate refused for good
 	final     string
 	changed   *abi.OverlayInfo // what the session changed and did not commit; nil when not known
 	late      bool             // the limit is over and the turn was cancelled
@@ -34,6 +35,7 @@ type toolCall struct {
 	Arguments  json.RawMessage `json:"arguments"`
 	Content    string          `json:"content"`
 	IsError    bool            `json:"is_error"`
+	Code       string          `json:"code,omitempty"` // why it failed, if the tool knows: denied, not_found, …
 	DurationMs int64           `json:"duration_ms"`
 }
 
@@ -135,6 +137,9 @@ func (t *turn) result() error {
 	if failed {
 		return fail(ExitTurn, "%s", printable(t.completed.Error.Message))
 	}
+	if t.refused > 0 {
+		return fail(ExitDenied, "%s denied: astrid audit query --verdict deny shows it, go on with --session %s", count(t.refused, "action"), t.session)
+	}
 	return nil
 }
 
@@ -174,8 +179,11 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 		return false, decodeInto(payload, m.Topic, func(c abi.ToolCompleted) error {
 			for _, call := range t.calls {
 				if call.ID == c.CallID {
-					call.Content, call.IsError, call.DurationMs = c.Content, c.IsError, c.DurationMs
+					call.Content, call.IsError, call.Code, call.DurationMs = c.Content, c.IsError, c.Code, c.DurationMs
 				}
+			}
+			if c.Refused() {
+				t.refused++
 			}
 			return out.toolEnd(c)
 		})

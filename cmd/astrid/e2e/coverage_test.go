@@ -26,15 +26,12 @@ func TestEveryCommandHasATranscript(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &script{env: map[string]string{}}
-		commands, _ := parts(string(text))
+		commands, _, _ := strings.Cut(string(text), "\n-- ")
 		for n, line := range strings.Split(commands, "\n") {
-			args, err := s.split(line)
-			if err != nil {
-				t.Fatalf("%s:%d: %v", path, n+1, err)
-			}
+			args := arguments(line)
 			i := slices.Index(args, "astrid")
-			if i < 2 || args[1] == "2" || !slices.Contains([]string{"run", "eventually", "terminal"}, args[0]) {
+			usage := i > 1 && args[1] == "2" && !slices.Contains(args, "verify") // which means that it cannot tell
+			if i < 1 || usage || !slices.Contains([]string{"run", "exec", "eventually", "follow", "terminal"}, args[0]) || slices.Contains(args, "__complete") {
 				continue
 			}
 			if err := use(used, args[i+1:]); err != nil {
@@ -58,6 +55,39 @@ func TestEveryCommandHasATranscript(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("%d commands and flags have no transcript in testdata:\n  %s", len(missing), strings.Join(missing, "\n  "))
 	}
+}
+
+// arguments cuts a line of a transcript as testscript does; variables stay as they are.
+func arguments(line string) (args []string) {
+	var arg strings.Builder
+	quoted, any := false, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\'':
+			if quoted && i+1 < len(line) && line[i+1] == '\'' {
+				arg.WriteByte(c)
+				i++
+				continue
+			}
+			quoted, any = !quoted, true
+		case quoted || c != ' ' && c != '\t' && c != '#':
+			arg.WriteByte(c)
+			any = true
+		default:
+			if any {
+				args = append(args, arg.String())
+				arg.Reset()
+				any = false
+			}
+			if c == '#' {
+				return args
+			}
+		}
+	}
+	if any {
+		args = append(args, arg.String())
+	}
+	return args
 }
 
 func commandTree() *cobra.Command {

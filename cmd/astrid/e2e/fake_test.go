@@ -16,6 +16,9 @@ var fake = fakeopenai.New(fakeopenai.Options{Scenarios: map[string]fakeopenai.Sc
 	"control": func(*fakeopenai.Server, *fakeopenai.Request, []string) fakeopenai.Answer {
 		return fakeopenai.Answer{Text: "red \x1b[31mtext\x1b[0m, bell \a, back\rspace\b, title \x1b]0;owned\a end"}
 	},
+	"hostile": func(*fakeopenai.Server, *fakeopenai.Request, []string) fakeopenai.Answer {
+		return fakeopenai.Answer{Text: hostile}
+	},
 	"brief": func(*fakeopenai.Server, *fakeopenai.Request, []string) fakeopenai.Answer {
 		return fakeopenai.Answer{Text: "a brief answer"}
 	},

@@ -2,10 +2,18 @@ package e2e
 
 import (
 	"errors"
+<<<<<<< HEAD
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+=======
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+>>>>>>> b932059 (cli, sdk, e2e: exit code 8 for what was denied, completion of names, a transcript for every command and flag)
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +29,12 @@ import (
 //	home compiled                 start with nothing but the code that capsules were compiled to
 //	run CODE PROGRAM ARG…         run a program that must exit with CODE
 //	eventually CODE PROGRAM ARG…  run it again and again until it does
+//	follow CODE REGEXP PROGRAM ARG…
+//	                              run a program until it has printed that, and interrupt it
+//	terminal CODE FILE PROGRAM ARG…
+//	                              run it on a terminal, where FILE says what happens, see [terminal.act]
+//	save NAME stdout|stderr REGEXP
+//	                              what the first group matches is $NAME from now on
 //	lines N FILE                  FILE (stdout, stderr or a path) has N lines, all whole
 //	socket FILE                   a conversation with the daemon, see scriptSocket
 func TestScripts(t *testing.T) {
@@ -34,13 +48,25 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			b := newBox(env.T().(testing.TB), "")
 			env.Vars = append(env.Vars, environ(b.home)...)
+<<<<<<< HEAD
 			env.Vars = append(env.Vars, "FAKE="+fakeURL, "GOTOOL="+filepath.Join(runtime.GOROOT(), "bin"), "GOCACHE="+strings.TrimSpace(string(goCache)))
+=======
+			dist, err := filepath.Abs(filepath.Join(repo, "distros/astralis/dist"))
+			env.Vars = append(env.Vars, "FAKE="+fakeURL, "DIST="+dist)
+			env.Values["box"] = b
+			if err != nil {
+				return err
+			}
+>>>>>>> b932059 (cli, sdk, e2e: exit code 8 for what was denied, completion of names, a transcript for every command and flag)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"home":       scriptHome,
 			"run":        scriptRun,
 			"eventually": scriptEventually,
+			"follow":     scriptFollow,
+			"terminal":   scriptTerminal,
+			"save":       scriptSave,
 			"lines":      scriptLines,
 			"socket":     scriptSocket,
 		},
@@ -126,5 +152,75 @@ func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
 func usage(ts *testscript.TestScript, ok bool, text string) {
 	if !ok {
 		ts.Fatalf("usage: %s", text)
+	}
+}
+
+func scriptSave(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "save NAME stdout|stderr REGEXP")
+	re, err := regexp.Compile(`(?m)` + args[2])
+	ts.Check(err)
+	found := re.FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) != 2 {
+		ts.Fatalf("%s does not match %q with one group", args[1], args[2])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// scriptCommand is a program in the world of a script.
+func scriptCommand(ts *testscript.TestScript, args []string) (*box, *exec.Cmd) {
+	b, _ := ts.Value("box").(*box)
+	cmd := exec.Command(filepath.Join(binDir, args[0]), args[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), environ(ts.Getenv("ASTRID_HOME"))
+	return b, cmd
+}
+
+func scriptTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) >= 3, "terminal CODE FILE PROGRAM ARG…")
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	b, cmd := scriptCommand(ts, args[2:])
+	x := b.open(80, 24, cmd)
+	if err := x.act(ts.ReadFile(args[1])); err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	x.ends(want)
+	_, err = x.tty.WriteString("(ended)")
+	ts.Check(err)
+	x.printed("(ended)") // and so has all that the program wrote
+	fmt.Fprint(ts.Stdout(), x.output())
+}
+
+func scriptFollow(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) >= 3, "follow CODE REGEXP PROGRAM ARG…")
+	re, err := regexp.Compile(`(?m)` + args[1])
+	ts.Check(err)
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	defer r.Close()
+	b, cmd := scriptCommand(ts, args[2:])
+	cmd.Stdout = w
+	p := b.begin(cmd)
+	ts.Check(w.Close()) // it has its own
+	ts.Check(r.SetReadDeadline(time.Now().Add(3 * patience)))
+	var out []byte
+	buf := make([]byte, 4096)
+	seen := false
+	for err == nil {
+		var n int
+		n, err = r.Read(buf)
+		out = append(out, buf[:n]...)
+		if !seen && re.Match(out) {
+			seen = true
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		}
+	}
+	if !seen {
+		_ = cmd.Process.Kill()
+	}
+	got := p.wait()
+	fmt.Fprintf(ts.Stdout(), "%s", out)
+	fmt.Fprint(ts.Stderr(), got.err)
+	if !seen || strconv.Itoa(got.code) != args[0] {
+		ts.Fatalf("%q printed is %v, exit code %d, want %s\n%s", args[1], seen, got.code, args[0], got.err)
 	}
 }

@@ -42,7 +42,7 @@ func (b *box) open(w, h int, cmd *exec.Cmd) *terminal {
 	x := &terminal{t: b.t, file: file, tty: tty, cmd: cmd, gone: make(chan error, 1)}
 	x.resize(w, h)
 	x.before = x.state()
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	cmd.Env = append([]string{"TERM=xterm-256color"}, cmd.Env...) // the last of a name counts
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {

@@ -237,7 +237,7 @@ func (c *conversation) toolCompleted(d abi.ToolCompleted, now time.Time) {
 	if d.TurnID != c.turn || it == nil || it.tool.done {
 		return
 	}
-	it.tool.finish(d.Content, d.IsError)
+	it.tool.finish(&d.ToolCallResult)
 	c.tokens += uint64(len(d.Content) / bytesPerToken)
 	it.tool.took, it.tool.known = time.Duration(d.DurationMs)*time.Millisecond, true
 	it.changed()
@@ -342,7 +342,7 @@ func (c *conversation) load(messages []abi.ChatMessage) {
 		switch content := m.Content; {
 		case content.Result != nil:
 			if it := cards[content.Result.CallID]; it != nil {
-				it.tool.finish(content.Result.Content, content.Result.IsError)
+				it.tool.finish(content.Result)
 			}
 		case content.Calls != nil:
 			for _, call := range content.Calls {

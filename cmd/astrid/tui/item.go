@@ -57,6 +57,7 @@ type toolCard struct {
 	id, name, args string
 	began          time.Time
 	done, failed   bool
+	refused        bool // by the gate
 	cut            bool // the turn ended before there was a result
 	known          bool // the duration is known
 	took           time.Duration
@@ -197,7 +198,10 @@ func (c *toolCard) render(t *theme, width int, unfold bool, now time.Time, frame
 	if c.done && c.known {
 		took = duration(c.took)
 	}
-	if c.failed {
+	switch {
+	case c.refused:
+		took = "denied" // the time is that of the question
+	case c.failed:
 		took = strings.TrimSpace("failed " + took)
 	}
 	room := width - 2 - cells(took) - 2
@@ -277,12 +281,13 @@ func outputLines(content string) []string {
 }
 
 // finish puts a result on the card. A result that is a JSON text is shown as text.
-func (c *toolCard) finish(content string, failed bool) {
+func (c *toolCard) finish(r *abi.ToolCallResult) {
 	var s string
+	content := r.Content
 	if json.Unmarshal([]byte(content), &s) == nil {
 		content = s
 	}
-	c.done, c.failed, c.content = true, failed, printable(content)
+	c.done, c.failed, c.refused, c.content = true, r.IsError, r.Refused(), printable(content)
 }
 
 // arguments are a call's arguments in one line: the value if there is one, else name=value.
