@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -68,7 +67,6 @@ func BenchmarkScroll(b *testing.B) {
 		m.View()
 		d := cpuTime(b) - begin
 		all, slowest = all+d, max(slowest, d)
-		if os.Getenv("FRAMES") != "" && d > 8*time.Millisecond { fmt.Println("frame", d) }
 	}
 	report("tui_frame", all/frames, 8*time.Millisecond)
 	report("tui_frame_slowest", slowest, 8*time.Millisecond)

@@ -145,6 +145,8 @@ func decodeRegistry(topic string, payload json.RawMessage) tea.Msg {
 		default:
 			return p
 		}
+	case "registry.v1.response.models":
+		return selectionOf(topic, payload)
 	case "registry.v1.response.get_providers":
 		switch p := as[[]abi.ProviderDescription](topic, payload).(type) {
 		case []abi.ProviderDescription:

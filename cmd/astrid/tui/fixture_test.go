@@ -30,12 +30,13 @@ func (c *calls) Cancel(turn string) { c.add("cancel %s", turn) }
 func (c *calls) Answer(id, session, decision, feedback string) {
 	c.add("answer %s %s %s %q", id, session, decision, feedback)
 }
-func (c *calls) Command(text string)   { c.add("command %q", text) }
-func (c *calls) Models()               { c.add("models") }
-func (c *calls) SetModel(id string)    { c.add("set model %s", id) }
-func (c *calls) Refresh()              {}
-func (c *calls) Switch(session string) { c.add("switch %s", session) }
-func (c *calls) Resume(session string) { c.add("resume %s", session) }
+func (c *calls) Command(text string)              { c.add("command %q", text) }
+func (c *calls) Models()                          { c.add("models") }
+func (c *calls) SetModel(id string)               { c.add("set model %s", id) }
+func (c *calls) Select(topic, request, id string) { c.add("select %s %s %s", topic, request, id) }
+func (c *calls) Refresh()                         {}
+func (c *calls) Switch(session string)            { c.add("switch %s", session) }
+func (c *calls) Resume(session string)            { c.add("resume %s", session) }
 func (c *calls) Elicit(r abi.ElicitResponse) {
 	if r.Value != nil {
 		c.add("elicit %s %q", r.RequestID, *r.Value)

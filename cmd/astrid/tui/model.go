@@ -18,6 +18,7 @@ type Port interface {
 	Answer(id, session, decision, feedback string)
 	Command(text string)
 	SetModel(id string)
+	Select(topic, request, id string) // a choice for a capsule
 	Refresh()
 	Switch(session string)       // to one that begins
 	Resume(session string)       // to one that has a history
@@ -249,6 +250,8 @@ func (m *Model) daemon(msg tea.Msg) {
 	case ask:
 		m.dialog.push(m, msg)
 		m.notify("a decision is needed")
+	case selectionMsg:
+		m.offer(msg)
 	case elicitMsg:
 		m.form.push(m, msg)
 		m.notify("a capsule asks something")

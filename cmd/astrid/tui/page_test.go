@@ -284,3 +284,29 @@ func TestModelByName(t *testing.T) {
 		}
 	}
 }
+
+// A capsule's list is a page, unless the person is at something else: a key on its way must not choose.
+func TestSelection(t *testing.T) {
+	list := selectionMsg{RequestID: "r", Title: "Pick\x1b[2J one", CallbackTopic: "registry.v1.selection.callback",
+		Options: []abi.SelectionOption{{ID: "a", Label: "First"}, {ID: "b\x1b", Description: "the second"}}}
+	b := newOnline(t, 80, 24)
+	b.put(list)
+	if f := b.frame(); !strings.Contains(f, `Pick\u001b[2J one`) || !strings.Contains(f, "First") || !strings.Contains(f, "the second") {
+		t.Errorf("%s", f)
+	}
+	b.keys("down", "enter")
+	if want := []string{"select registry.v1.selection.callback r b\x1b"}; !slices.Equal(*b.calls, want) || b.page != nil {
+		t.Errorf("asks for %q", *b.calls)
+	}
+	b.put(list)
+	b.keys("esc")
+	b.keys("hi")
+	b.put(list)
+	b.keys("enter")
+	if got := (*b.calls)[1:]; len(got) != 1 || !strings.HasPrefix(got[0], "prompt") {
+		t.Errorf("while something is typed: %q", got)
+	}
+	if decodeRegistry("registry.v1.response.models", []byte(`{"request_id":"r","options":[{"id":"a"}],"callback_topic":"user.v1.prompt"}`)) != nil {
+		t.Error("a capsule can name any topic for the answer")
+	}
+}
