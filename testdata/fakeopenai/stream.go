@@ -57,7 +57,7 @@ func deltas(a *Answer) []delta {
 	for _, p := range fakellm.Pieces(a.Reasoning, 12) {
 		out = append(out, delta{Reasoning: p})
 	}
-	for _, p := range fakellm.Pieces(a.Text, 4) {
+	for _, p := range fakellm.Pieces(a.Text, max(4, len(a.Text)/20_000)) {
 		out = append(out, delta{Content: &p})
 	}
 	for _, p := range fakellm.Pieces(a.Refusal, 4) {

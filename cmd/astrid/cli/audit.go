@@ -52,7 +52,7 @@ func newAuditTail(sys System) *cobra.Command {
 		Long: `Show the newest entries, one line each: time, verdict, capsule, function, resource, the
 layer and rule that decided, and the entry's id, which "astrid why" takes.
 
-Exit codes: 0 done, 1 the log cannot be read, 2 the command line is wrong, 130 interrupted.`,
+Exit codes: 0 done, 1 the log cannot be read, 2 the command line is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if n < 0 {
 				return fail(ExitUsage, "-n: %d is negative", n)
