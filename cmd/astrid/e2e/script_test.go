@@ -2,18 +2,12 @@ package e2e
 
 import (
 	"errors"
-<<<<<<< HEAD
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-=======
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
->>>>>>> b932059 (cli, sdk, e2e: exit code 8 for what was denied, completion of names, a transcript for every command and flag)
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,22 +36,18 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	root, err := filepath.Abs(repo)
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
 		WorkdirRoot: scratch,
 		Setup: func(env *testscript.Env) error {
 			b := newBox(env.T().(testing.TB), "")
 			env.Vars = append(env.Vars, environ(b.home)...)
-<<<<<<< HEAD
-			env.Vars = append(env.Vars, "FAKE="+fakeURL, "GOTOOL="+filepath.Join(runtime.GOROOT(), "bin"), "GOCACHE="+strings.TrimSpace(string(goCache)))
-=======
-			dist, err := filepath.Abs(filepath.Join(repo, "distros/astralis/dist"))
-			env.Vars = append(env.Vars, "FAKE="+fakeURL, "DIST="+dist)
+			env.Vars = append(env.Vars, "FAKE="+fakeURL, "DIST="+filepath.Join(root, "distros/astralis/dist"), "GOTOOL="+filepath.Join(runtime.GOROOT(), "bin"), "GOCACHE="+strings.TrimSpace(string(goCache)))
 			env.Values["box"] = b
-			if err != nil {
-				return err
-			}
->>>>>>> b932059 (cli, sdk, e2e: exit code 8 for what was denied, completion of names, a transcript for every command and flag)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
