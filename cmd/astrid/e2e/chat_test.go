@@ -76,7 +76,7 @@ func TestChatOnATerminal(t *testing.T) {
 	if err := syscall.Kill(id, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	x.see("is lost")
+	x.see("trying again")
 	x.press("call grep_search {\"pattern\":\"x\"}\r")
 	x.see("it was restarted")
 	x.see("grep_search")
