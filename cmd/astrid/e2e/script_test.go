@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,10 +31,11 @@ import (
 //	lines N FILE                  FILE (stdout, stderr or a path) has N lines, all whole
 //	socket FILE                   a conversation with the daemon, see scriptSocket
 func TestScripts(t *testing.T) {
-	goCache, err := exec.Command("go", "env", "GOCACHE").Output()
+	out, err := exec.Command("go", "env", "GOROOT", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	goEnv := strings.Split(string(out), "\n")
 	root, err := filepath.Abs(repo)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			b := newBox(env.T().(testing.TB), "")
 			env.Vars = append(env.Vars, environ(b.home)...)
-			env.Vars = append(env.Vars, "FAKE="+fakeURL, "DIST="+filepath.Join(root, "distros/astralis/dist"), "GOTOOL="+filepath.Join(runtime.GOROOT(), "bin"), "GOCACHE="+strings.TrimSpace(string(goCache)))
+			env.Vars = append(env.Vars, "FAKE="+fakeURL, "DIST="+filepath.Join(root, "distros/astralis/dist"), "GOTOOL="+filepath.Join(goEnv[0], "bin"), "GOCACHE="+goEnv[1])
 			env.Values["box"] = b
 			return nil
 		},
