@@ -35,7 +35,7 @@ FORCE:
 FORCE_CAPSULES:
 
 test: build
-	$(GO) test ./... $(patsubst %,./%/...,$(wildcard testdata/fake*))
+	$(GO) test -timeout 20m ./... $(patsubst %,./%/...,$(wildcard testdata/fake*))
 
 # The packages whose locks and goroutines matter most, under the race detector.
 RACE := ./ipc ./capsule ./audit ./capability ./approval ./vfs ./kernel/storage ./sdk/sdktest
