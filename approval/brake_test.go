@@ -77,11 +77,12 @@ func TestBrake(t *testing.T) {
 		if n := i.Stats().Braked; n != 2000 {
 			t.Errorf("%d calls are counted", n)
 		}
-		settled := len(l.settled)
+		settled := len(l.settlements())
 		time.Sleep(brakeClosedFor)
 		synctest.Wait()
-		last := l.settled[len(l.settled)-1]
-		if len(l.settled) != settled+1 || last.AuditID != d.AuditID || last.Capsule != "loud" || last.Principal != "alice" || last.Session != "s1" ||
+		ends := l.settlements()
+		last := ends[len(ends)-1]
+		if len(ends) != settled+1 || last.AuditID != d.AuditID || last.Capsule != "loud" || last.Principal != "alice" || last.Session != "s1" ||
 			last.Err != "" || last.Detail != "2000 more calls were refused, and not recorded each" {
 			t.Errorf("the end is recorded as %+v", last)
 		}
@@ -92,16 +93,16 @@ func TestBrake(t *testing.T) {
 		if share := perDay / 144 / 1500; again < share/2 || again > share*4 { // of a day's amount, in ten minutes
 			t.Errorf("%d calls were allowed ten minutes later, %d before", again, allowed)
 		}
-		settled = len(l.settled)
+		settled = len(l.settlements())
 		if err := readOnce(i, s, "/ws/a"); !errors.Is(err, ErrBraked) {
 			t.Error(err)
 		}
 		i.Close()
-		if last := l.settled[len(l.settled)-1]; len(l.settled) != settled+1 || last.Detail != "1 more calls were refused, and not recorded each" {
-			t.Errorf("at the end of the daemon %+v is recorded", last)
+		if ends := l.settlements(); len(ends) != settled+1 || ends[settled].Detail != "1 more calls were refused, and not recorded each" {
+			t.Errorf("at the end of the daemon %+v is recorded", ends)
 		}
 		i.Close()
-		if len(l.settled) != settled+1 {
+		if len(l.settlements()) != settled+1 {
 			t.Error("it is recorded twice")
 		}
 	})

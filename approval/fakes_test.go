@@ -42,6 +42,12 @@ func (l *ledger) Settle(_ context.Context, s Settlement) error {
 	return nil
 }
 
+func (l *ledger) settlements() []Settlement {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.settled)
+}
+
 func (l *ledger) failWith(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

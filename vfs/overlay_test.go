@@ -417,7 +417,11 @@ func TestDescriptorsAreClosed(t *testing.T) {
 		v, err := NewOverlay(tr.root, filepath.Join(tr.outer, "x/upper"), OverlayOptions{})
 		must(t, err)
 		randomChanges(rand.New(rand.NewPCG(seed, 3)), v, 100)
-		for _, name := range tr.attempts() {
+		attempts := tr.attempts()
+		if seed > 0 { // once is enough for all of them
+			attempts = attempts[:10]
+		}
+		for _, name := range attempts {
 			v.Stat(name)
 			v.ReadFile(name, 0)
 			v.WriteFile(name, nil, 0o644)
