@@ -40,7 +40,7 @@ test: build
 # The packages whose locks and goroutines matter most, under the race detector.
 RACE := ./ipc ./capsule ./audit ./capability ./approval ./vfs ./kernel/storage ./sdk/sdktest
 race:
-	$(GO) test -race -short $(RACE)
+	$(GO) test -race -short -timeout 20m $(RACE)
 
 demo: build
 	./testdata/demo/demo.sh
