@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"slices"
 	"time"
@@ -115,21 +116,35 @@ func (fo *follower) read(ctx context.Context, yield func(Entry, error) bool) boo
 		return false
 	}
 	for _, p := range ps {
-		names, err := fo.r.store.Segments(ctx, p)
-		if err != nil {
-			yield(Entry{}, err)
+		if !fo.chain(ctx, p, yield) {
 			return false
-		}
-		if at := fo.at[p].segment; at != "" && !slices.Contains(names, at) {
-			fo.restart(p)
-		}
-		for _, name := range names {
-			if name >= fo.at[p].segment && !fo.segment(ctx, p, name, yield) {
-				return false
-			}
 		}
 	}
 	return true
+}
+
+// chain yields what is new in the chain of p; false as with read.
+func (fo *follower) chain(ctx context.Context, p string, yield func(Entry, error) bool) bool {
+	names, err := fo.r.store.Segments(ctx, p)
+	if err != nil {
+		yield(Entry{}, err)
+		return false
+	}
+	if at := fo.at[p].segment; at != "" && !slices.Contains(names, at) {
+		fo.restart(p)
+	}
+	for _, name := range names {
+		if name >= fo.at[p].segment && !fo.segment(ctx, p, name, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// retired reports whether [Log.Restart] moved the segment away after it was listed.
+func (fo *follower) retired(ctx context.Context, p, name string) bool {
+	names, err := fo.r.store.Segments(ctx, p)
+	return err == nil && !slices.Contains(names, name)
 }
 
 // restart begins a chain anew that [Log.Restart] has replaced.
@@ -147,6 +162,10 @@ func (fo *follower) segment(ctx context.Context, p, name string, yield func(Entr
 		if errors.Is(err, errShrunk) {
 			fo.restart(p)
 			return fo.segment(ctx, p, name, yield)
+		}
+		if errors.Is(err, fs.ErrNotExist) && fo.retired(ctx, p, name) {
+			fo.restart(p)
+			return fo.chain(ctx, p, yield)
 		}
 		if err != nil {
 			yield(Entry{}, err)
