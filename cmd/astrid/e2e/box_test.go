@@ -17,8 +17,9 @@ import (
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
 
-// patience is how long a test waits for what should happen soon. The machine may be busy.
-const patience = 30 * time.Second
+// patience is how long a test waits for what should happen soon. The machine may be slow and busy; who waits in
+// vain has failed anyway.
+const patience = 90 * time.Second
 
 // box is one test's world: a home and a workspace.
 type box struct {

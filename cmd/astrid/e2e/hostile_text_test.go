@@ -62,7 +62,8 @@ func TestHostileText(t *testing.T) {
 	x.press("call write_file " + string(written) + "\r")
 	x.see("write_file")
 	x.press("/diff\r")
-	x.until("r", "new-HOSTILE.txt") // read again until the tool has written it
+	x.see("Changes of this session") // instead of the conversation, which has the name, too
+	x.until("r", "new-HOSTILE.txt")  // read again until the tool has written it
 	x.press("\r")
 	x.see("begin")
 	x.press("qq/sessions\r")

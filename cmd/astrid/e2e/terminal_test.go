@@ -15,11 +15,12 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal with a program on it.
+// terminal is a pseudo-terminal with a program on it, and an emulator that knows what it shows.
 type terminal struct {
 	t      testing.TB
 	file   *os.File // the side of the person
@@ -28,8 +29,9 @@ type terminal struct {
 	gone   chan error
 	before *unix.Termios
 
-	mu  sync.Mutex
-	out bytes.Buffer
+	mu     sync.Mutex
+	out    bytes.Buffer // all that was written
+	screen *vt.Emulator // what came of it
 }
 
 // open starts a program of the box on a terminal of its own.
@@ -39,7 +41,7 @@ func (b *box) open(w, h int, cmd *exec.Cmd) *terminal {
 	if err != nil {
 		b.t.Skip("no pseudo-terminal:", err)
 	}
-	x := &terminal{t: b.t, file: file, tty: tty, cmd: cmd, gone: make(chan error, 1)}
+	x := &terminal{t: b.t, file: file, tty: tty, cmd: cmd, gone: make(chan error, 1), screen: vt.NewEmulator(w, h)}
 	x.resize(w, h)
 	x.before = x.state()
 	cmd.Env = append([]string{"TERM=xterm-256color"}, cmd.Env...) // the last of a name counts
@@ -49,24 +51,30 @@ func (b *box) open(w, h int, cmd *exec.Cmd) *terminal {
 		b.t.Fatal(err)
 	}
 	go func() { x.gone <- cmd.Wait() }()
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := file.Read(buf)
-			x.mu.Lock()
-			x.out.Write(buf[:n])
-			x.mu.Unlock()
-			if err != nil {
-				return
-			}
-		}
-	}()
+	go x.show()
+	go func() { _, _ = io.Copy(file, x.screen) }() // what a terminal answers when it is asked about itself
 	b.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it has ended unless the test failed
 		_ = file.Close()
 		_ = tty.Close()
+		_ = x.screen.Close()
 	})
 	return x
+}
+
+// show puts on the screen what the program writes.
+func (x *terminal) show() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := x.file.Read(buf)
+		x.mu.Lock()
+		x.out.Write(buf[:n])
+		_, _ = x.screen.Write(buf[:n])
+		x.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
 }
 
 func (x *terminal) output() string {
@@ -75,8 +83,29 @@ func (x *terminal) output() string {
 	return x.out.String()
 }
 
+// shown is what a person sees, and above it what has left the screen at its top.
+func (x *terminal) shown() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var b strings.Builder
+	if !x.screen.IsAltScreen() {
+		for y := range x.screen.ScrollbackLen() {
+			for i := range x.screen.Width() {
+				if c := x.screen.ScrollbackCellAt(i, y); c != nil {
+					b.WriteString(c.Content)
+				}
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String() + x.screen.String()
+}
+
 func (x *terminal) resize(w, h int) {
 	x.t.Helper()
+	x.mu.Lock()
+	x.screen.Resize(w, h)
+	x.mu.Unlock()
 	if err := pty.Setsize(x.file, &pty.Winsize{Rows: uint16(h), Cols: uint16(w)}); err != nil {
 		x.t.Fatal(err)
 	}
@@ -89,37 +118,32 @@ func (x *terminal) press(keys string) {
 	}
 }
 
-// redrawn is what comes of Ctrl+L, as far as it has come within a moment: the program draws only
-// what changes, so that it is asked to draw everything. Spaces are left out: some are cursor movements.
-func (x *terminal) redrawn(has string) (shown string, ok bool) {
-	x.t.Helper()
-	from := len(x.output())
-	x.press("\x0c")
-	for range 10 {
-		time.Sleep(20 * time.Millisecond)
-		if shown = dense(ansi.Strip(x.output()[from:])); strings.Contains(shown, dense(has)) {
+// appears waits until text is on the screen, wherever its lines are broken.
+func (x *terminal) appears(text string, within time.Duration) (shown string, ok bool) {
+	text = dense(text)
+	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+		if shown = x.shown(); strings.Contains(dense(shown), text) {
 			return shown, true
 		}
-	}
-	return shown, false
-}
-
-// look waits until text is on the screen.
-func (x *terminal) look(text string) error {
-	var shown string
-	var ok bool
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if shown, ok = x.redrawn(text); ok {
-			return nil
+		if time.Now().After(end) {
+			return shown, false
 		}
 		select {
 		case err := <-x.gone:
 			x.gone <- err
-			return fmt.Errorf("the program has ended (%v) and %q is not on the screen:\n%s", err, text, ansi.Strip(x.output()))
+			end = time.Now().Add(min(within, time.Second)) // for what is still on its way
+			within = 0
 		default:
 		}
 	}
-	return fmt.Errorf("%q is not on the screen:\n%s", text, shown)
+}
+
+// look waits until text is on the screen.
+func (x *terminal) look(text string) error {
+	if shown, ok := x.appears(text, patience); !ok {
+		return fmt.Errorf("%q is not on the screen:\n%s", text, shown)
+	}
+	return nil
 }
 
 func (x *terminal) see(text string) {
@@ -134,10 +158,8 @@ func (x *terminal) until(key, text string) {
 	x.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		x.press(key)
-		for range 3 {
-			if _, ok := x.redrawn(text); ok {
-				return
-			}
+		if _, ok := x.appears(text, time.Second); ok { // longer than a dialog wants to be left alone
+			return
 		}
 	}
 	x.see(text)
