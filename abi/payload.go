@@ -67,6 +67,8 @@ type InputContext struct {
 	// Model answers this prompt, by the id that the registry knows it by, or its part after the
 	// colon where only one has it; "" is the active one. Which model is active stays.
 	Model string `json:"model,omitempty"`
+	// Directory is where the person is, absolute. The model is told when it is below the session's workspace.
+	Directory string `json:"directory,omitempty"`
 }
 
 // ModelQuery asks the registry, on registry.v1.get_active_model, for the model to use.

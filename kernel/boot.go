@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/capsule"
@@ -126,19 +125,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 }
 
 func (k *Kernel) workspace() error {
-	w := &k.opts.Workspace
-	if !filepath.IsAbs(*w) {
-		return fmt.Errorf("workspace %q must be an absolute path", *w)
-	}
-	real, err := filepath.EvalSymlinks(*w)
-	if err != nil {
-		return fmt.Errorf("workspace: %w", err)
-	}
-	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
-		return fmt.Errorf("workspace %s is not a directory", *w)
-	}
-	*w = real
-	return nil
+	w, err := home.DetectWorkspace(k.opts.Workspace, k.opts.Home)
+	k.opts.Workspace = w.Root()
+	return err
 }
 
 // serve binds the socket and starts to accept. What was left by a killed daemon is replaced.

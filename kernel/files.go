@@ -74,15 +74,12 @@ func sessionRecordKey(principal, session string) string {
 	return "kernel/session/" + principal + "/" + session
 }
 
-// bind ties a session to the workspace it was first used in, durably, and notes that it is
-// used. Later uses from elsewhere keep the first workspace: a session's history and its
+// bind ties a session to the project it was first used in, durably, and notes that it is
+// used. A client names the directory that somebody is in: what the project around it says holds there, too. Later uses from elsewhere keep the first workspace: a session's history and its
 // overlay belong to one tree.
 func (f *files) bind(ctx context.Context, principal, session, workspace string) error {
 	if workspace == "" || session == "" {
 		return nil
-	}
-	if !filepath.IsAbs(workspace) {
-		return fmt.Errorf("workspace %q must be an absolute path", workspace)
 	}
 	old, rec, err := f.record(ctx, principal, session)
 	if err != nil {
@@ -92,18 +89,15 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 		rec.UsedAt, rec.Implied = f.now(), false
 		return f.note(ctx, principal, session, old, rec)
 	}
-	real, err := filepath.EvalSymlinks(workspace)
+	w, err := home.DetectWorkspace(workspace, f.home)
 	if err != nil {
-		return fmt.Errorf("workspace: %w", err)
+		return err
 	}
-	if fi, err := os.Stat(real); err != nil || !fi.IsDir() {
-		return fmt.Errorf("workspace %s is not a directory", workspace)
-	}
-	if err := f.apart(real); err != nil {
+	if err := f.apart(w.Root()); err != nil {
 		return err
 	}
 	now := f.now()
-	return f.note(ctx, principal, session, nil, sessionRecord{Workspace: real, CreatedAt: now, UsedAt: now})
+	return f.note(ctx, principal, session, nil, sessionRecord{Workspace: w.Root(), CreatedAt: now, UsedAt: now})
 }
 
 // apart refuses a workspace that holds Astrid's home, or lies in it: an agent must not get at

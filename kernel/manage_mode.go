@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -14,7 +13,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
 )
 
-// modeQuery decodes a query. The workspace gets the spelling that sessions have; a session that is
+// modeQuery decodes a query. The workspace is the one that a session would have; a session that is
 // known works in its own.
 func (k *Kernel) modeQuery(ctx context.Context, principal, method string, raw json.RawMessage) (abi.ModeQuery, error) {
 	var p abi.ModeQuery
@@ -22,14 +21,11 @@ func (k *Kernel) modeQuery(ctx context.Context, principal, method string, raw js
 		return p, err
 	}
 	if p.Workspace != "" {
-		if _, err := home.NewWorkspace(p.Workspace); err != nil {
+		w, err := home.DetectWorkspace(p.Workspace, k.opts.Home)
+		if err != nil {
 			return p, err
 		}
-		real, err := filepath.EvalSymlinks(p.Workspace)
-		if err != nil {
-			return p, fmt.Errorf("workspace: %w", err)
-		}
-		p.Workspace = real
+		p.Workspace = w.Root()
 	}
 	if p.Session != "" {
 		old, rec, err := k.files.record(ctx, principal, p.Session)

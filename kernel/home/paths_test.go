@@ -3,7 +3,6 @@ package home
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,70 +126,5 @@ func TestOverlay(t *testing.T) {
 		if _, err := p.Overlay(s); !errors.Is(err, ErrBadName) {
 			t.Errorf("session of %d bytes: %v", len(s), err)
 		}
-	}
-}
-
-func TestWorkspace(t *testing.T) {
-	top := t.TempDir()
-	mk := func(rel string) string {
-		dir := filepath.Join(top, rel)
-		must(t, os.MkdirAll(dir, 0o755))
-		return dir
-	}
-	h, _ := New(filepath.Join(top, "user", ".astrid"))
-	must(t, h.Ensure())
-	for _, c := range []struct{ marker, start, want string }{
-		{"user/p1/.astrid", "user/p1/a/b", "user/p1"},
-		{"user/p2/.git", "user/p2/a", "user/p2"},
-		{"user/p3/.git", "user/p3", "user/p3"},
-		{"user/p4/.git/sub/.astrid", "user/p4/.git/sub/x", "user/p4/.git/sub"},
-		{"user/none", "user/none/a", "user/none/a"}, // the daemon's own home in user/ is no project
-	} {
-		mk(c.marker)
-		w, err := DetectWorkspace(mk(c.start), h)
-		if err != nil || w.Root() != filepath.Join(top, c.want) {
-			t.Errorf("from %s: %s, %v; want %s", c.start, w.Root(), err, c.want)
-		}
-	}
-	must(t, os.WriteFile(filepath.Join(mk("user/p5"), "ASTRID.md"), nil, 0o600))
-	if w, _ := DetectWorkspace(mk("user/p5/x"), h); w.Root() != filepath.Join(top, "user/p5") {
-		t.Errorf("ASTRID.md does not mark a project: %s", w.Root())
-	}
-	if _, err := DetectWorkspace("rel", h); !errors.Is(err, ErrBadPath) {
-		t.Errorf("a relative start: %v", err)
-	}
-}
-
-func TestWorkspaceID(t *testing.T) {
-	w, err := NewWorkspace(t.TempDir())
-	must(t, err)
-	ids := make(chan string, 16)
-	for range cap(ids) { // all at once agree on one
-		go func() {
-			id, err := w.ID()
-			if err != nil {
-				t.Error(err)
-			}
-			ids <- id.String()
-		}()
-	}
-	first := <-ids
-	for range cap(ids) - 1 {
-		if id := <-ids; id != first {
-			t.Fatalf("two ids: %s and %s", first, id)
-		}
-	}
-	if left, _ := filepath.Glob(filepath.Join(w.Dir(), ".workspace-id.tmp*")); len(left) > 0 {
-		t.Errorf("left behind: %q", left)
-	}
-	must(t, os.WriteFile(w.IDFile(), []byte(strings.ToUpper(first)+"\n"), 0o600))
-	if id, err := w.ID(); err != nil || id.String() != first {
-		t.Errorf("adopted %v, %v", id, err)
-	}
-	must(t, os.WriteFile(w.IDFile(), []byte("garbage"), 0o600))
-	_, err = w.ID()
-	wantHomeError(t, err, w.IDFile(), "no UUID", "remove it")
-	if raw, _ := os.ReadFile(w.IDFile()); string(raw) != "garbage" {
-		t.Errorf("the file was replaced by %q", raw)
 	}
 }

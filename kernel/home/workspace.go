@@ -1,55 +1,88 @@
 package home
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/google/uuid"
+	"slices"
+	"syscall"
 )
 
 // Workspace is a project folder, $W. What lies in its .astrid comes with the project, from whoever wrote it.
 type Workspace struct{ root string }
 
-// NewWorkspace makes a Workspace of an absolute path.
-func NewWorkspace(root string) (Workspace, error) {
-	if !filepath.IsAbs(root) {
-		return Workspace{}, fmt.Errorf("workspace must be an absolute path, it is %q: %w", root, ErrBadPath)
+// DetectWorkspace finds the project that a directory is part of, as git does: the nearest directory from there upwards that has
+// .astrid or .git, else the nearest that has ASTRID.md, else the directory itself. ASTRID.md comes last so that a note in a
+// subdirectory does not take it out of its project, whose rules may be stricter. The result is free of links.
+//
+// A directory above start is passed over where it cannot be the user's project: it holds Astrid's home or is the user's own home
+// directory, as with dotfiles under git, or a stranger may have put the marker there, as in /tmp; see marked.
+func DetectWorkspace(start string, h Home) (Workspace, error) {
+	if !filepath.IsAbs(start) {
+		return Workspace{}, fmt.Errorf("workspace %q must be an absolute path: %w", start, ErrBadPath)
 	}
-	return Workspace{root: filepath.Clean(root)}, nil
+	dir, err := filepath.EvalSymlinks(start)
+	if err != nil {
+		return Workspace{}, fmt.Errorf("workspace: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return Workspace{}, fmt.Errorf("workspace: %w", err)
+	}
+	if !info.IsDir() {
+		return Workspace{}, fmt.Errorf("workspace %s is not a directory", start)
+	}
+	trusted := []uint32{uint32(os.Geteuid()), 0, owner(info)}
+	found, noted := dir, false
+	for above := false; !above || !h.ends(dir); above, dir = true, filepath.Dir(dir) {
+		switch {
+		case marked(dir, ".astrid", above, trusted), marked(dir, ".git", above, trusted):
+			return Workspace{root: dir}, nil
+		case !noted && marked(dir, "ASTRID.md", above, trusted):
+			found, noted = dir, true
+		}
+	}
+	return Workspace{root: found}, nil
 }
 
-// DetectWorkspace walks up from an absolute path to the nearest folder that has .astrid, .git or ASTRID.md; without one it is
-// start itself. The daemon's own home does not make a project of the folder it lies in.
-func DetectWorkspace(start string, h Home) (Workspace, error) {
-	w, err := NewWorkspace(start)
-	if err != nil {
-		return Workspace{}, err
+// marked tells whether a directory has a marker. One above the start makes a project only if no stranger put it there: it and its
+// directory belong to the same one, who is the user, root or the owner of the start.
+func marked(dir, name string, above bool, trusted []uint32) bool {
+	marker, err := os.Lstat(filepath.Join(dir, name))
+	if err != nil || !above {
+		return err == nil
 	}
-	for dir := w.root; ; {
-		dot := filepath.Join(dir, ".astrid")
-		if info, err := os.Stat(dot); err == nil && info.IsDir() && !h.is(info) {
-			return Workspace{root: dir}, nil
-		}
-		for _, name := range []string{".git", "ASTRID.md"} {
-			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-				return Workspace{root: dir}, nil
+	info, err := os.Stat(dir)
+	return err == nil && owner(info) == owner(marker) && slices.Contains(trusted, owner(info))
+}
+
+func owner(info fs.FileInfo) uint32 {
+	return info.Sys().(*syscall.Stat_t).Uid
+}
+
+// ends tells whether the search is over: a directory is, or holds, Astrid's home or the user's, as the root directory always does.
+func (h Home) ends(dir string) bool {
+	ends := []string{h.root}
+	if user, err := os.UserHomeDir(); err == nil {
+		ends = append(ends, user)
+	}
+	for _, end := range ends {
+		for _, p := range []string{end, resolved(end)} {
+			if rel, err := filepath.Rel(dir, p); err == nil && filepath.IsLocal(rel) {
+				return true
 			}
 		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return w, nil
-		}
-		dir = up
 	}
+	return false
 }
 
-func (h Home) is(dir fs.FileInfo) bool {
-	own, err := os.Stat(h.root)
-	return err == nil && os.SameFile(own, dir)
+// resolved follows links; what is not there yet stays as it is written.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // Root is $W itself.
@@ -60,48 +93,3 @@ func (w Workspace) Dir() string { return filepath.Join(w.root, ".astrid") }
 
 // ConfigFile is the project's configuration, which may only tighten.
 func (w Workspace) ConfigFile() string { return filepath.Join(w.Dir(), "config.toml") }
-
-// CapsulesDir holds the capsules that are installed for the project.
-func (w Workspace) CapsulesDir() string { return filepath.Join(w.Dir(), "capsules") }
-
-// IDFile names the project for the state that is kept about it, see ID.
-func (w Workspace) IDFile() string { return filepath.Join(w.Dir(), "workspace-id") }
-
-// ID returns the workspace's UUID and makes one, with .astrid, if there is none. A file that holds something else is an error, not
-// replaced: a new id would cut the link to the state that the old one names.
-func (w Workspace) ID() (uuid.UUID, error) {
-	if err := os.Mkdir(w.Dir(), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return uuid.Nil, explain("create", w.Dir(), err)
-	}
-	id, err := w.readID()
-	if !errors.Is(err, fs.ErrNotExist) {
-		return id, err
-	}
-	// Link a complete file to the name: of two processes one wins, and both read what it wrote.
-	tmp, err := os.CreateTemp(w.Dir(), ".workspace-id.tmp-*")
-	if err != nil {
-		return uuid.Nil, explain("write", w.IDFile(), err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(uuid.NewString())
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return uuid.Nil, explain("write", w.IDFile(), err)
-	}
-	if err := os.Link(tmp.Name(), w.IDFile()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return uuid.Nil, explain("write", w.IDFile(), err)
-	}
-	return w.readID()
-}
-
-func (w Workspace) readID() (uuid.UUID, error) {
-	raw, err := os.ReadFile(w.IDFile())
-	if err != nil {
-		return uuid.Nil, explain("read", w.IDFile(), err)
-	}
-	id, err := uuid.ParseBytes(bytes.TrimSpace(raw))
-	if err != nil {
-		return uuid.Nil, &Error{Path: w.IDFile(), Problem: fmt.Sprintf("it holds %.40q, which is no UUID", raw),
-			Fix: "restore it, or remove it to begin with an empty state", Err: err}
-	}
-	return id, nil
-}

@@ -46,7 +46,7 @@ func Main(args []string, stderr io.Writer) int {
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errors.Join(errUsage, err) })
-	cmd.Flags().StringVarP(&workspace, "workspace", "w", "", "`DIR` of sessions that name none (default: the current directory)")
+	cmd.Flags().StringVarP(&workspace, "workspace", "w", "", "`DIR` whose project is that of sessions that name none (default: the current directory)")
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "leave 30 s after the last client")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log more")
 	cmd.SetArgs(args)
@@ -81,7 +81,11 @@ func run(ctx context.Context, workspace string, ephemeral, verbose bool) error {
 			return err
 		}
 	}
-	cfg, err := config.Load(config.Options{UserFile: h.ConfigFile(), WorkspaceRoot: workspace})
+	w, err := home.DetectWorkspace(workspace, h)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(config.Options{UserFile: h.ConfigFile(), WorkspaceRoot: w.Root()})
 	if err != nil {
 		return err
 	}
@@ -102,7 +106,7 @@ func run(ctx context.Context, workspace string, ephemeral, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	err = kernel.Run(ctx, kernel.Options{Home: h, Workspace: workspace, Config: cfg, Ephemeral: ephemeral, Version: Version, IdleTimeout: idle}, nil)
+	err = kernel.Run(ctx, kernel.Options{Home: h, Workspace: w.Root(), Config: cfg, Ephemeral: ephemeral, Version: Version, IdleTimeout: idle}, nil)
 	if err != nil {
 		slog.Error("The daemon ended with an error", "error", err)
 	}

@@ -77,9 +77,13 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if term, ok := sys.Getenv("TERM"); !ok || term == "" || term == "dumb" {
 		return fail(ExitUsage, "chat needs a terminal that can move the cursor (TERM is %q): use astrid -p \"…\"", term)
 	}
-	workspace, err := sys.Getwd()
+	w, err := sys.here()
 	if err != nil {
-		return fmt.Errorf("current directory: %w", err)
+		return err
+	}
+	dir, err := sys.directory()
+	if err != nil {
+		return err
 	}
 	h, err := sys.openHome()
 	if err != nil {
@@ -91,7 +95,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if err := sys.meetProject(ctx, true); err != nil {
 		return err
 	}
-	id, err := o.which.chooseOnce(ctx, sys, o.session, workspace)
+	id, err := o.which.chooseOnce(ctx, sys, o.session, w.Root())
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 		shown = "" // an id is no name
 	}
 	last, err := tui.Run(ctx, tui.Options{
-		Home: h, Version: Version, Workspace: workspace, Session: id, Name: shown, Mode: o.how.mode, Model: o.how.model,
+		Home: h, Version: Version, Workspace: w.Root(), Directory: dir, Session: id, Name: shown, Mode: o.how.mode, Model: o.how.model,
 		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
 		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet, Inline: o.inline,
 	})

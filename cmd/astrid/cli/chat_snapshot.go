@@ -89,9 +89,13 @@ func runSnapshot(ctx context.Context, sys System, c *chatOptions) error {
 	if err != nil {
 		return err
 	}
-	workspace, err := sys.Getwd()
+	w, err := sys.here()
 	if err != nil {
-		return fmt.Errorf("current directory: %w", err)
+		return err
+	}
+	dir, err := sys.directory()
+	if err != nil {
+		return err
 	}
 	h, err := sys.openHome()
 	if err != nil {
@@ -100,12 +104,12 @@ func runSnapshot(ctx context.Context, sys System, c *chatOptions) error {
 	if err := firstRun(ctx, sys, h); err != nil {
 		return err
 	}
-	id, err := c.which.chooseOnce(ctx, sys, c.session, workspace)
+	id, err := c.which.chooseOnce(ctx, sys, c.session, w.Root())
 	if err != nil {
 		return err
 	}
 	err = tui.Snapshot(ctx, tui.Options{
-		Home: h, Version: Version, Workspace: workspace, Session: id, Name: c.session, Mode: c.how.mode, Model: c.how.model, Output: sys.Stdout,
+		Home: h, Version: Version, Workspace: w.Root(), Directory: dir, Session: id, Name: c.session, Mode: c.how.mode, Model: c.how.model, Output: sys.Stdout,
 		Astrid: sys.inProcess, Theme: c.theme, ASCII: c.ascii,
 	}, tui.SnapshotOptions{Width: o.width, Height: o.height, Styled: o.ansi, Approve: o.yes, Script: script})
 	switch {

@@ -14,8 +14,8 @@ func newConfig(sys System) *cobra.Command {
 		Use:   "config",
 		Short: "Show, check and change the configuration",
 		Long: `Show, check and change the configuration. It is laid over each other from /etc/astrid/config.toml,
-etc/config.toml of the home, .astrid/config.toml of the current directory, which may only
-tighten, and the environment.`,
+etc/config.toml of the home, .astrid/config.toml of the project around the current directory,
+which may only tighten, and the environment.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

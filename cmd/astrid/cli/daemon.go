@@ -29,12 +29,12 @@ func newStart(sys System) *cobra.Command {
 			if err := firstRun(cmd.Context(), sys, h); err != nil {
 				return err
 			}
-			workspace, err := sys.Getwd()
+			w, err := sys.here()
 			if err != nil {
 				return err
 			}
 			conn, started, err := client.Ensure(cmd.Context(), client.StartOptions{
-				Home: h, Version: Version, Workspace: workspace, Notice: func(s string) { sys.notef("%s", s) },
+				Home: h, Version: Version, Workspace: w.Root(), Notice: func(s string) { sys.notef("%s", s) },
 			})
 			if err != nil {
 				return err

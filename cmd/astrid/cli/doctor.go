@@ -29,12 +29,12 @@ Exit codes: 0 nothing is broken, though there may be warnings; 1 something is.`,
 			if err != nil {
 				return err
 			}
-			wd, err := sys.Getwd()
+			w, err := sys.here()
 			if err != nil {
-				return fmt.Errorf("current directory: %w", err)
+				return err
 			}
 			results := doctor.Run(cmd.Context(), doctor.Options{
-				Home: h, Version: Version, Workspace: wd, Offline: offline, Getenv: sys.Getenv, TerminalSize: sys.terminalSize,
+				Home: h, Version: Version, Workspace: w.Root(), Offline: offline, Getenv: sys.Getenv, TerminalSize: sys.terminalSize,
 			})
 			if asJSON {
 				err = writeJSON(sys.Stdout, results)

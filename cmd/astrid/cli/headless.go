@@ -47,9 +47,14 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 			return err
 		}
 	}
-	workspace, err := o.sys.Getwd()
+	w, err := o.sys.here()
 	if err != nil {
-		return fmt.Errorf("current directory: %w", err)
+		return err
+	}
+	workspace := w.Root()
+	dir, err := o.sys.directory()
+	if err != nil {
+		return err
 	}
 	h, err := o.sys.openHome()
 	if err != nil {
@@ -83,7 +88,7 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	}); err != nil {
 		return err
 	}
-	r := &headlessRun{o: o, early: early(conn), conn: conn, session: id, workspace: workspace, rules: rules, out: newOutput(o.format, o.sys)}
+	r := &headlessRun{o: o, early: early(conn), conn: conn, session: id, workspace: workspace, directory: dir, rules: rules, out: newOutput(o.format, o.sys)}
 	r.out.begin(id)
 	if o.input == "text" {
 		err = r.prompt(ctx, prompt)
@@ -133,6 +138,7 @@ type headlessRun struct {
 	conn      *client.Conn
 	session   string
 	workspace string
+	directory string // where the person is
 	rules     approvalRules
 	out       output
 	early     []abi.Message // what came before the first prompt
@@ -146,7 +152,7 @@ type headlessRun struct {
 // prompt sends one prompt and follows its turn to the end.
 func (r *headlessRun) prompt(ctx context.Context, text string) error {
 	t := &turn{sys: r.o.sys, id: uuid.NewString(), session: r.session, rules: r.rules, limit: r.o.timeout, started: time.Now()}
-	in := abi.InputContext{TurnID: t.id, Model: r.o.how.model}
+	in := abi.InputContext{TurnID: t.id, Model: r.o.how.model, Directory: r.directory}
 	if r.o.limits != (abi.TurnLimits{}) {
 		in.Limits = &r.o.limits
 	}

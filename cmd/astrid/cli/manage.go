@@ -25,12 +25,12 @@ func (s System) daemon(ctx context.Context) (*client.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := s.Getwd()
+	w, err := s.here()
 	if err != nil {
-		return nil, fmt.Errorf("current directory: %w", err)
+		return nil, err
 	}
 	conn, _, err := client.Ensure(ctx, client.StartOptions{
-		Home: h, Version: Version, Workspace: workspace, Ephemeral: true, Notice: func(text string) { s.notef("%s", text) },
+		Home: h, Version: Version, Workspace: w.Root(), Ephemeral: true, Notice: func(text string) { s.notef("%s", text) },
 	})
 	return conn, err
 }

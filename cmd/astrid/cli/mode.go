@@ -29,7 +29,7 @@ func newMode(sys System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mode",
 		Short: "Show or set what needs no question",
-		Long: `Show or set what needs no question, in the current directory:
+		Long: `Show or set what needs no question, in the project around the current directory:
 
              inside the workspace  read outside  write outside  spawn, network, identity
   safe       allow                 ask           ask            ask
@@ -50,7 +50,7 @@ wrong.`,
 	var workspace bool
 	set := &cobra.Command{
 		Use:   "set MODE",
-		Short: "Set the mode in your configuration, or with --workspace in this directory's",
+		Short: "Set the mode in your configuration, or with --workspace in this project's",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			mode, err := approval.ParseMode(args[0])
@@ -66,22 +66,34 @@ wrong.`,
 			return setMode(cmd.Context(), sys, mode, workspace, asJSON)
 		},
 	}
-	set.Flags().BoolVar(&workspace, "workspace", false, "write this directory's .astrid/config.toml, which may only tighten")
+	set.Flags().BoolVar(&workspace, "workspace", false, "write this project's .astrid/config.toml, which may only tighten")
 	cmd.AddCommand(&cobra.Command{Use: "show", Short: "Show the mode in force here and where it is set", Args: cobra.NoArgs, RunE: show}, set)
 	return cmd
 }
 
-// here is the directory that sessions started now would work in.
+// directory is the current directory, free of links.
+func (s System) directory() (string, error) {
+	dir, err := s.Getwd()
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("current directory: %w", err)
+	}
+	return dir, nil
+}
+
+// here is the project that sessions started in the current directory work in.
 func (s System) here() (home.Workspace, error) {
-	wd, err := s.Getwd()
+	dir, err := s.directory()
 	if err != nil {
-		return home.Workspace{}, fmt.Errorf("current directory: %w", err)
+		return home.Workspace{}, err
 	}
-	real, err := filepath.EvalSymlinks(wd)
+	h, err := home.Resolve(s.Getenv)
 	if err != nil {
-		return home.Workspace{}, fmt.Errorf("current directory: %w", err)
+		return home.Workspace{}, err
 	}
-	return home.NewWorkspace(real)
+	return home.DetectWorkspace(dir, h)
 }
 
 func showMode(ctx context.Context, sys System, session string, asJSON bool) error {

@@ -23,12 +23,9 @@ type overlayView struct {
 // openOverlay finds the session that --session names, or else the last used one of the
 // current directory that has changes. It is nil when there is none.
 func openOverlay(ctx context.Context, sys System, session string) (*overlayView, error) {
-	dir, err := sys.Getwd()
+	dir, err := sys.directory()
 	if err != nil {
-		return nil, fmt.Errorf("current directory: %w", err)
-	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return nil, fmt.Errorf("current directory: %w", err)
+		return nil, err
 	}
 	conn, err := sys.daemon(ctx)
 	if err != nil {

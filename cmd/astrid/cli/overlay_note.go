@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -30,7 +29,7 @@ func (t *turn) noteChanges(dir string) {
 		return
 	}
 	flag := ""
-	if real, err := filepath.EvalSymlinks(dir); err != nil || real != t.changed.Workspace {
+	if dir != t.changed.Workspace {
 		flag = " --session " + quoted(t.session) // not found from here by itself
 	}
 	t.sys.notef("%s changed in the session's copy: astrid diff%s, astrid commit%s", count(t.changed.Changes, "file"), flag, flag)

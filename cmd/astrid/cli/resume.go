@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +18,7 @@ type resumeOptions struct {
 
 func (o *resumeOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVarP(&o.last, "continue", "c", false, "go on with the last used session of this directory")
+	f.BoolVarP(&o.last, "continue", "c", false, "go on with the last used session of this project")
 	f.StringVarP(&o.resume, "resume", "r", "", "go on with the `SESSION` of this id, beginning of an id, name or title")
 	f.BoolVar(&o.fork, "fork", false, "with --continue or --resume: go on in a copy, and leave the session as it is")
 }
@@ -43,16 +42,12 @@ func (o *resumeOptions) choose(ctx context.Context, conn *client.Conn, named, wo
 	var s abi.SessionInfo
 	switch {
 	case o.last:
-		real, err := filepath.EvalSymlinks(workspace)
-		if err != nil {
-			return "", err
-		}
-		list, _, err := sessions(ctx, conn, abi.SessionListRequest{Workspace: real}, 1)
+		list, _, err := sessions(ctx, conn, abi.SessionListRequest{Workspace: workspace}, 1)
 		if err != nil {
 			return "", err
 		}
 		if len(list) == 0 {
-			return "", fail(ExitError, "there is no session of this directory to go on with: see astrid session list")
+			return "", fail(ExitError, "there is no session of this project to go on with: see astrid session list")
 		}
 		s = list[0]
 	case o.resume != "":

@@ -86,7 +86,7 @@ func newSessionList(sys System) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&here, "here", false, "only those that work in this directory")
+	cmd.Flags().BoolVar(&here, "here", false, "only those that work in this project")
 	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "at most this `NUMBER`; 0 is all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

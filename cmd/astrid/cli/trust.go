@@ -20,7 +20,7 @@ func newTrust(sys System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "Decide whether what this project tells agents is used",
-		Long: `Decide whether what the project in the current directory tells agents is used: AGENTS.md,
+		Long: `Decide whether what the project around the current directory tells agents is used: AGENTS.md,
 ASTRID.md, and what is below .astrid and .agents (instructions, skills, commands, memory).
 Such files come with a cloned repository, and what they say speaks to the agent with your
 voice, so nothing of them is used before you agreed. The agent can still read them as files.

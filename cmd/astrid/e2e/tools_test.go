@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,6 +61,13 @@ call remember {"content":"the anchor is heavy","scope":"personal"}`).
 	b.run("", "-p", `call forget {"text":"anchor","scope":"personal"}`).want(t, 0)
 	b.run("", "-p", "mark-forgotten").want(t, 0)
 	told("mark-forgotten", false, "the anchor is heavy")
+
+	// In a subdirectory the same counts, and the model knows where the person is.
+	below := b.cmd("-p", "mark-below")
+	below.Dir = filepath.Join(b.ws, ".astrid", "skills")
+	b.finish(below).want(t, 0)
+	told("mark-below", true, "bowline", `its subdirectory ".astrid/skills"`)
+	told("mark-later", false, "its subdirectory")
 
 	// A page at a private address is not reached, whatever a person agrees to.
 	var reached atomic.Bool

@@ -39,6 +39,8 @@ type link struct {
 	wake  chan struct{} // somebody wants a daemon, also if it has to be started
 	cold  chan error    // why a daemon that was wanted could not be started
 
+	directory string // where the person is
+
 	// astrid carries out another command of the program; nil is none.
 	astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 

@@ -161,7 +161,7 @@ func (l *link) add(j job) {
 
 func (l *link) Prompt(turn, text, model string, steer bool) {
 	l.add(job{what: "the prompt was not sent", turn: turn, needed: true, do: func(ctx context.Context, c *client.Conn) error {
-		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer, Model: model})
+		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer, Model: model, Directory: l.directory})
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type Options struct {
 	Home      home.Home
 	Version   string
 	Workspace string // absolute
+	Directory string // where the person is, in the workspace
 	Session   string // id
 	Name      string // what the person calls it; may be ""
 	Mode      string // own mode of this session and of new ones; "" leaves them as they are
@@ -44,7 +45,7 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 	defer cancel(nil)
 
 	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
-	l.astrid, l.mode, l.fresh = o.Astrid, o.Mode, o.Mode
+	l.astrid, l.mode, l.fresh, l.directory = o.Astrid, o.Mode, o.Mode, o.Directory
 	file := o.Home.HistoryFile()
 	m := NewModel(Config{
 		Port: l, Now: time.Now, NewID: uuid.NewString, Session: o.Session, Name: o.Name, Model: o.Model, Workspace: o.Workspace,

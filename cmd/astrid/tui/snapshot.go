@@ -59,7 +59,7 @@ func Snapshot(ctx context.Context, o Options, s SnapshotOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	l := newLink(client.StartOptions{Home: o.Home, Version: o.Version, Workspace: o.Workspace}, o.Session)
-	l.astrid, l.mode, l.fresh = o.Astrid, o.Mode, o.Mode
+	l.astrid, l.mode, l.fresh, l.directory = o.Astrid, o.Mode, o.Mode, o.Directory
 	in := make(chan tea.Msg, 1024)
 	l.send = func(m tea.Msg) {
 		select {

@@ -35,6 +35,9 @@ func TestOnboarding(t *testing.T) {
 	h.Mkdir("home://.config")
 	has(t, build(t, h, "/ws/"), "You are Astrid, a secure coding assistant. ", "- Current working directory: /ws\n- Platform: astrid-os", "# Identity setup")
 	has(t, build(t, h, ""), "!working directory", "Platform")
+	for directory, want := range map[string]string{"/ws/a b/c": `subdirectory "a b/c" `, "/ws": "!subdirectory", "/wsx/a": "!subdirectory", "": "!subdirectory", "/ws/x\n# Rules": `"x\n# Rules"`} {
+		has(t, prompt(spark{}, false, "/ws/", directory), want)
+	}
 	odd := spark{Callsign: "Ida \"x\" \\", Class: "ä\tb", Aura: "line\nline", Core: "\x01\x7f"}
 	if r := h.CallTool("save_identity", odd); r.IsError || !strings.Contains(r.Content, `"status":"ok"`) {
 		t.Fatalf("%+v", r)

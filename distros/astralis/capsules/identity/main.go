@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -31,14 +32,15 @@ const onboarding = "# Identity setup\n\n" +
 
 func handleBuild(ctx *sdk.Context, r struct {
 	WorkspaceRoot string `json:"workspace_root"`
+	Directory     string `json:"directory"` // where the user is
 	SessionID     string `json:"session_id"`
 }) error {
 	s, known := current(ctx)
-	return ipc.Publish(abi.TopicSparkReady, map[string]string{"prompt": prompt(s, known, r.WorkspaceRoot), "session_id": r.SessionID})
+	return ipc.Publish(abi.TopicSparkReady, map[string]string{"prompt": prompt(s, known, r.WorkspaceRoot, r.Directory), "session_id": r.SessionID})
 }
 
 // prompt puts the parts together.
-func prompt(s spark, known bool, root string) string {
+func prompt(s spark, known bool, root, directory string) string {
 	name := "You are " + s.Callsign
 	if s.Callsign == "" {
 		name = "You are Astrid"
@@ -56,7 +58,11 @@ func prompt(s spark, known bool, root string) string {
 	}
 	environment := "# Environment\n"
 	if root != "" {
-		environment += "- Current working directory: " + strings.TrimRight(root, "/") + "\n"
+		root = strings.TrimRight(root, "/")
+		environment += "- Current working directory: " + root + "\n"
+		if sub, below := strings.CutPrefix(directory, root+"/"); below && sub != "" {
+			environment += "- The user is in its subdirectory " + strconv.Quote(sub) + " and may mean paths from there\n"
+		}
 	}
 	parts = append(parts, environment+"- Platform: astrid-os")
 	if !known {

@@ -70,7 +70,7 @@ func (t *turn) assemble() error {
 		return t.fail("provider", "no model is selected: install a provider with `astrid init`, or choose one with /models")
 	}
 	t.model = *model
-	identity, err := identityPrompt(t.s.id, t.s.workspace)
+	identity, err := identityPrompt(t.s.id, t.s.workspace, t.directory)
 	if err != nil {
 		return err
 	}
@@ -98,13 +98,13 @@ func findModel(id string) (*abi.ProviderDescription, error) {
 // identityPrompt asks whichever capsule gives the agent an identity. The hook returns
 // when all of them have run, so that what they publish is there by then and an absent
 // one costs no wait.
-func identityPrompt(session, workspace string) (string, error) {
+func identityPrompt(session, workspace, directory string) (string, error) {
 	sub, err := ipc.Subscribe(abi.TopicSparkReady)
 	if err != nil {
 		return "", err
 	}
 	defer sub.Close()
-	if _, err := hooks.Trigger(abi.TopicSparkBuild, map[string]string{"workspace_root": workspace, "session_id": session}); err != nil {
+	if _, err := hooks.Trigger(abi.TopicSparkBuild, map[string]string{"workspace_root": workspace, "directory": directory, "session_id": session}); err != nil {
 		return "", fmt.Errorf("identity: %w", err)
 	}
 	batch, err := sub.Poll()

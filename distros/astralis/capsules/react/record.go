@@ -32,6 +32,7 @@ type record struct {
 	Text          string         `json:"text"`
 	Limits        abi.TurnLimits `json:"limits"`
 	Model         string         `json:"model,omitempty"` // that the prompt asks for
+	Directory     string         `json:"directory,omitempty"`
 	BeganMs       int64          `json:"began_ms"`
 	KeptMs        int64          `json:"kept_ms"`
 	Resumes       int            `json:"resumes,omitempty"`
@@ -54,7 +55,7 @@ func (s *session) recordKey() string { return recordPrefix + strconv.QuoteToASCI
 // keep writes the record.
 func (t *turn) keep() error {
 	r := record{
-		SchemaVersion: schemaVersion, SessionID: t.s.id, TurnID: t.id, Text: t.text, Limits: t.limits, Model: t.wants, BeganMs: t.began, KeptMs: now(), Resumes: t.resumes,
+		SchemaVersion: schemaVersion, SessionID: t.s.id, TurnID: t.id, Text: t.text, Limits: t.limits, Model: t.wants, Directory: t.directory, BeganMs: t.began, KeptMs: now(), Resumes: t.resumes,
 		Usage: t.usage, Iterations: t.iterations, ToolCalls: t.toolCalls, Appends: t.appends, Steered: t.steered,
 	}
 	if t.phase == tools {
@@ -127,7 +128,7 @@ func handleWake(ctx *sdk.Context, w abi.TurnWake) error {
 // resume goes on where a turn's record ends.
 func (s *session) resume(r record) error {
 	t := newTurn(s, r.TurnID, r.Text)
-	t.began, t.limits, t.wants, t.usage, t.iterations, t.toolCalls = r.BeganMs, r.Limits, r.Model, r.Usage, r.Iterations, r.ToolCalls
+	t.began, t.limits, t.wants, t.directory, t.usage, t.iterations, t.toolCalls = r.BeganMs, r.Limits, r.Model, r.Directory, r.Usage, r.Iterations, r.ToolCalls
 	t.appends, t.steered, t.resumes = r.Appends, r.Steered, r.Resumes+1
 	s.turn = t
 	sessions[s.key()] = s

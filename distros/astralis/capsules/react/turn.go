@@ -80,14 +80,15 @@ func (s *session) key() string { return s.principal + "\x00" + s.id }
 
 // turn is one prompt on its way to its answer.
 type turn struct {
-	s      *session
-	id     string
-	text   string // the prompt
-	phase  phase
-	since  int64 // of the phase or of the last sign of life, ms
-	began  int64
-	limits abi.TurnLimits
-	wants  string // model that the prompt asks for; "" is the active one
+	s         *session
+	id        string
+	text      string // the prompt
+	phase     phase
+	since     int64 // of the phase or of the last sign of life, ms
+	began     int64
+	limits    abi.TurnLimits
+	directory string // where the person is; may be ""
+	wants     string // model that the prompt asks for; "" is the active one
 
 	awaits   string // correlation or request id of the answer the phase waits for
 	system   string
