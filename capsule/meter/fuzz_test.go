@@ -45,6 +45,11 @@ func FuzzRewrite(f *testing.F) {
 		if _, err := Rewrite(out, o); err == nil {
 			t.Fatal("accepts its own output")
 		}
+		if skeleton, err := Skeleton(out); err != nil {
+			t.Fatalf("no skeleton: %v", err)
+		} else if compiles(out) && !compiles(skeleton) {
+			t.Fatal("the skeleton of a valid module is not valid")
+		}
 		metered, ended := trace(t, out)
 		if !ended {
 			return
@@ -55,6 +60,15 @@ func FuzzRewrite(f *testing.F) {
 			t.Errorf("plain:\n%s\nmetered:\n%s", plain, metered)
 		}
 	})
+}
+
+// compiles tells whether wazero takes a module.
+func compiles(bin []byte) bool {
+	ctx := context.Background()
+	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(allFeatures).WithMemoryLimitPages(16))
+	defer rt.Close(ctx)
+	_, err := rt.CompileModule(ctx, bin)
+	return err == nil
 }
 
 // trace compiles and instantiates a module and calls its exports with zeros. It

@@ -2,31 +2,26 @@ package wasm
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/zeebo/blake3"
-
-	"github.com/unicity-astrid/astrid-go/capsule/meter"
 )
 
 // Directories below Options.CacheDir.
 const (
-	nativeDir  = "native"  // wazero's, machine code
-	meteredDir = "metered" // rewritten modules
+	nativeDir = "native" // machine code, as wazero files it
+	codeDir   = "code"   // which code is whose, see code
 )
 
 // openCache opens the compile cache in dir. Whoever can write there can run code in this
 // process, so directories of others, or that others can write to, are refused.
 func openCache(dir string) (wazero.CompilationCache, error) {
-	for _, d := range []string{dir, filepath.Join(dir, nativeDir), filepath.Join(dir, meteredDir), filepath.Join(dir, knownDir)} {
+	for _, d := range []string{dir, filepath.Join(dir, nativeDir), filepath.Join(dir, codeDir), filepath.Join(dir, knownDir)} {
 		if err := checkCacheDir(d); err != nil {
 			return nil, err
 		}
@@ -58,31 +53,7 @@ func checkCacheDir(dir string) error {
 	return nil
 }
 
-// metered returns the rewritten binary, from the cache if it is there. The limits of the
-// meter do not depend on anything but its version, so the binary's hash and that are the
-// whole key. A file ends with the hash of what is before it: one that was cut off by a
-// crash is written anew.
-func (r *Runtime) metered(binary []byte) ([]byte, error) {
-	if r.opts.CacheDir == "" {
-		return meter.Rewrite(binary, meter.Options{})
-	}
-	sum := blake3.Sum256(binary)
-	path := filepath.Join(r.opts.CacheDir, meteredDir, hex.EncodeToString(sum[:])+"-"+meter.Version+".wasm")
-	if b, err := os.ReadFile(path); err == nil {
-		if b, ok := unseal(b); ok {
-			return b, nil
-		}
-	}
-	out, err := meter.Rewrite(binary, meter.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := replace(path, seal(out)); err != nil {
-		return nil, fmt.Errorf("compile cache: %w", err)
-	}
-	return out, nil
-}
-
+// seal appends the hash of what is before it: a file that was cut off by a crash is written anew.
 func seal(module []byte) []byte {
 	sum := blake3.Sum256(module)
 	return append(bytes.Clone(module), sum[:]...)
@@ -114,18 +85,4 @@ func replace(path string, data []byte) error {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
 	return nil
-}
-
-// dropNative removes what wazero has cached: it fails on a damaged file instead of
-// compiling again. Files that others write at this moment are left alone.
-func dropNative(dir string) error {
-	return filepath.WalkDir(filepath.Join(dir, nativeDir), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, ".tmp") {
-			return err
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	})
 }

@@ -37,7 +37,7 @@ func loadOnce(t *testing.T, dir string) {
 func TestCache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	loadOnce(t, dir)
-	metered, native := cacheFiles(t, dir, meteredDir), cacheFiles(t, dir, nativeDir)
+	metered, native := cacheFiles(t, dir, codeDir), cacheFiles(t, dir, nativeDir)
 	if len(metered) != 1 || len(native) != 1 {
 		t.Fatalf("cached %q and %q", metered, native)
 	}
@@ -63,7 +63,7 @@ func TestCache(t *testing.T) {
 func TestDamagedCache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	loadOnce(t, dir)
-	for _, sub := range []string{meteredDir, nativeDir} {
+	for _, sub := range []string{codeDir, nativeDir} {
 		path := cacheFiles(t, dir, sub)[0]
 		whole, err := os.ReadFile(path)
 		must(t, err)
@@ -76,7 +76,7 @@ func TestDamagedCache(t *testing.T) {
 		}
 	}
 	// A metered module that says something else is not believed.
-	path := cacheFiles(t, dir, meteredDir)[0]
+	path := cacheFiles(t, dir, codeDir)[0]
 	b, err := os.ReadFile(path)
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.Replace(string(b), "hello", "hacks", 1)), 0o600))
@@ -95,7 +95,7 @@ func TestUnsafeCacheDir(t *testing.T) {
 			}
 			return os.Chmod(sub, 0o777)
 		},
-		"rewritten modules elsewhere": func(dir string) error { return os.Symlink("/", filepath.Join(dir, meteredDir)) },
+		"rewritten modules elsewhere": func(dir string) error { return os.Symlink("/", filepath.Join(dir, codeDir)) },
 		"not a directory": func(dir string) error {
 			if err := os.Remove(dir); err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 
 	"github.com/zeebo/blake3"
@@ -38,13 +37,7 @@ func (r *Runtime) knownFile(binary []byte) string {
 // fingerprint is a short name for what guests may import and for what compiles them.
 func (r *Runtime) fingerprint() string {
 	h := blake3.New()
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range info.Deps {
-			if d.Path == "github.com/tetratelabs/wazero" {
-				fmt.Fprintln(h, d.Version)
-			}
-		}
-	}
+	fmt.Fprintln(h, r.place)
 	for _, module := range modules {
 		defs := r.rt.Module(module).ExportedFunctionDefinitions()
 		for _, name := range slices.Sorted(maps.Keys(defs)) {

@@ -2,14 +2,13 @@ package wasm
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
 
 	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/capsule/meter"
 )
 
 // Engine makes instances of one loaded capsule.
@@ -78,36 +77,22 @@ func (e *Engine) module(ctx context.Context) (wazero.CompiledModule, error) {
 	return e.compiled, nil
 }
 
-// build meters and compiles a binary.
+// build meters and compiles a binary, unless that has been done and is in the cache.
 func (r *Runtime) build(ctx context.Context, binary []byte) (wazero.CompiledModule, error) {
-	metered, err := r.metered(binary)
+	if r.opts.CacheDir != "" {
+		if m, err := r.cached(ctx, binary); m != nil || err != nil {
+			return m, err
+		}
+	}
+	metered, err := meter.Rewrite(binary, meter.Options{})
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := r.compile(ctx, metered)
+	compiled, err := r.rt.CompileModule(ctx, metered)
 	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 	return compiled, nil
-}
-
-// compile compiles a metered module. When that fails with a cache, it is tried once more
-// without what the cache holds, which may be damaged.
-func (r *Runtime) compile(ctx context.Context, metered []byte) (wazero.CompiledModule, error) {
-	compiled, err := r.rt.CompileModule(ctx, metered)
-	if err == nil || r.opts.CacheDir == "" || !cacheFault(err) {
-		return compiled, err
-	}
-	if derr := dropNative(r.opts.CacheDir); derr != nil {
-		return nil, errors.Join(err, derr)
-	}
-	return r.rt.CompileModule(ctx, metered)
-}
-
-// cacheFault tells wazero's complaints about a cached file from those about a module:
-// only the former come from deserialization.
-func cacheFault(err error) bool {
-	return strings.Contains(err.Error(), "compilationcache:")
 }
 
 // HasRun tells whether the capsule has a run loop.

@@ -170,7 +170,7 @@ func TestLoadLazily(t *testing.T) {
 	}
 
 	// Damage to what is known, or to the compiled code, costs time and nothing else.
-	for _, sub := range []string{knownDir, meteredDir, nativeDir} {
+	for _, sub := range []string{knownDir, codeDir, nativeDir} {
 		for _, f := range cacheFiles(t, dir, sub) {
 			must(t, os.Truncate(f, 20))
 		}

@@ -25,6 +25,9 @@ func Precompile(ctx context.Context, cacheDir string, binaries [][]byte, compile
 	// The key of the cache is the module and the features: they must be those of NewRuntime.
 	rt := wazero.NewRuntimeWithConfig(ctx, features(wazero.NewRuntimeConfig()).WithCompilationCache(cache))
 	r := &Runtime{rt: rt, cache: cache, host: host.New(host.Services{}), opts: Options{CacheDir: cacheDir}, memory: int64(abi.MaxMemoryPages) << 16}
+	if err := r.findPlace(ctx); err != nil {
+		return errors.Join(err, r.Close(ctx))
+	}
 	if err := r.link(ctx); err != nil {
 		return errors.Join(err, r.Close(ctx))
 	}

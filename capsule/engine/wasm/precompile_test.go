@@ -22,7 +22,7 @@ func TestPrecompile(t *testing.T) {
 		t.Errorf("compiled %v", done)
 	}
 	before := map[string]os.FileInfo{}
-	for _, f := range append(cacheFiles(t, dir, meteredDir), cacheFiles(t, dir, nativeDir)...) {
+	for _, f := range append(cacheFiles(t, dir, codeDir), cacheFiles(t, dir, nativeDir)...) {
 		fi, err := os.Stat(f)
 		must(t, err)
 		before[f] = fi
@@ -38,7 +38,7 @@ func TestPrecompile(t *testing.T) {
 	}
 	must(t, e.Close(context.Background()))
 	loadOnce(t, dir)
-	for _, f := range append(cacheFiles(t, dir, meteredDir), cacheFiles(t, dir, nativeDir)...) {
+	for _, f := range append(cacheFiles(t, dir, codeDir), cacheFiles(t, dir, nativeDir)...) {
 		if fi, err := os.Stat(f); err != nil || before[f] == nil || !os.SameFile(fi, before[f]) {
 			t.Errorf("loading wrote %s", f)
 		}

@@ -50,6 +50,7 @@ type Runtime struct {
 	opts  Options
 
 	memory int64  // bytes that an instance may have
+	place  string // see findPlace
 	offer  string // see fingerprint
 }
 
@@ -77,6 +78,9 @@ func NewRuntime(ctx context.Context, h *host.Host, o Options) (*Runtime, error) 
 			return nil, err
 		}
 		cfg = cfg.WithCompilationCache(r.cache)
+		if err := r.findPlace(ctx); err != nil {
+			return nil, errors.Join(err, r.cache.Close(ctx))
+		}
 	}
 	r.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	if err := r.link(ctx); err != nil {

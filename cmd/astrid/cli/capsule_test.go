@@ -268,7 +268,8 @@ func TestGC(t *testing.T) {
 	}
 	gone := []string{
 		plant(filepath.Join(p.home.BinDir(), stale+".wasm")),
-		plant(filepath.Join(p.home.CacheDir(), "metered", stale+"-1.wasm")),
+		plant(filepath.Join(p.home.CacheDir(), "code", stale+"-1-0a1b2c3d")),
+		plant(filepath.Join(p.home.CacheDir(), "compile-1", "wazero", stale)),
 	}
 	for _, dir := range []string{p.home.BinDir(), p.home.CacheDir()} {
 		if err := filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
@@ -282,7 +283,7 @@ func TestGC(t *testing.T) {
 	}
 	young := plant(filepath.Join(p.home.BinDir(), strings.Repeat("cd", 32)+".wasm"))
 
-	p.want(cli.ExitOK, "gc --dry-run", "would delete", "bin/"+stale+".wasm", "metered/"+stale)
+	p.want(cli.ExitOK, "gc --dry-run", "would delete", "bin/"+stale+".wasm", "code/"+stale)
 	for _, path := range append(gone, young) {
 		if _, err := os.Stat(path); err != nil {
 			t.Fatalf("a dry run deleted %s", path)

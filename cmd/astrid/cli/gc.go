@@ -96,7 +96,8 @@ func (g *garbage) stores() ([]string, error) {
 	return out, nil
 }
 
-// compiled drops rewritten modules of binaries that are gone, or of another rewriter. The
+// compiled drops what is on record of binaries that are gone, or of another rewriter, and what is
+// left of compilations that were interrupted. The
 // compiler's own files do not say which module they belong to: when anything is stale, all
 // of them go, and the next start compiles what it needs.
 func (g *garbage) compiled(stores []string) error {
@@ -107,21 +108,37 @@ func (g *garbage) compiled(stores []string) error {
 	keep := make(map[string]bool)
 	for _, i := range all {
 		if i.Meta != nil {
-			keep[i.Meta.WasmHash+"-"+meter.Version+".wasm"] = true
+			keep[i.Meta.WasmHash] = true
 		}
 	}
-	if err := g.sweep(filepath.Join(g.c.home.CacheDir(), "known"), func(name string) bool {
+	stale := func(name string) bool {
 		hash, rest, _ := strings.Cut(name, "-")
-		return !keep[hash+"-"+meter.Version+".wasm"] || !strings.HasPrefix(rest, meter.Version+"-")
-	}); err != nil {
+		return !keep[hash] || !strings.HasPrefix(rest, meter.Version+"-")
+	}
+	cache := g.c.home.CacheDir()
+	if err := g.sweep(filepath.Join(cache, "known"), stale); err != nil {
 		return err
 	}
 	before := g.files
-	metered := filepath.Join(g.c.home.CacheDir(), "metered")
-	if err := g.sweep(metered, func(name string) bool { return !keep[name] }); err != nil || g.files == before {
+	if err := g.sweep(filepath.Join(cache, "code"), stale); err != nil {
 		return err
 	}
-	return g.sweep(filepath.Join(g.c.home.CacheDir(), "native"), func(string) bool { return true })
+	gone := func(string) bool { return true }
+	if g.files > before {
+		if err := g.sweep(filepath.Join(cache, "native"), gone); err != nil {
+			return err
+		}
+	}
+	interrupted, err := filepath.Glob(filepath.Join(cache, "compile-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range interrupted {
+		if err := g.sweep(dir, gone); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweep drops the stale files below a directory that are older than the grace period.
