@@ -271,6 +271,9 @@ func sameEntry(up int, a *stat, low int, b *stat, name string) (bool, error) {
 	if !a.isFile() || a.mode.Perm() != b.mode.Perm() {
 		return false, nil
 	}
+	if a.dev == b.dev && a.ino == b.ino { // a commit has linked it, see link
+		return true, nil
+	}
 	f, _, err := openFileAt(up, name, unix.O_RDONLY)
 	if err != nil {
 		return false, ignoreDenied(err)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -52,13 +54,14 @@ func TestKillDuringCommit(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(roundsEnv)); err == nil {
 		rounds = n
 	}
-	full := time.Duration(0) // how long an undisturbed commit takes
+	full := map[int]time.Duration{} // how long an undisturbed commit of so many files takes
 	outcomes := map[string]int{}
-	for round := range rounds + 1 {
+	for round := range rounds + 2 {
+		files := []int{20, 2 * syncEach}[round%2] // synced one by one, or all together
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		must(t, err)
 		lower, upper := filepath.Join(dir, "lower"), filepath.Join(dir, "upper")
-		oldPic, newPic := prepareKill(t, lower, upper)
+		oldPic, newPic := prepareKill(t, lower, upper, files)
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), killEnv+"="+dir)
 		out, err := cmd.StdoutPipe()
@@ -68,33 +71,37 @@ func TestKillDuringCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if round == 0 {
+		if round < 2 {
 			must(t, cmd.Wait())
-			full = time.Since(start)
+			full[files] = time.Since(start)
 			continue
 		}
 		// The kill itself is what is timed here, not synchronised: any moment is right.
-		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(full)*11/10)), func() { cmd.Process.Kill() })
+		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(full[files])*11/10)), func() { cmd.Process.Kill() })
 		cmd.Wait()
 		timer.Stop()
 		outcomes[checkKilled(t, lower, upper, oldPic, newPic)]++
 		os.RemoveAll(dir)
 	}
-	t.Logf("commit takes %v; after the kill: %v", full, outcomes)
+	t.Logf("commits take %v; after the kill: %v", full, outcomes)
 }
 
 // prepareKill makes a workspace and an overlay with many changes of all kinds, and returns the pictures before and after.
-func prepareKill(t *testing.T, lower, upper string) (before, after map[string]string) {
-	for i := range 30 {
+func prepareKill(t *testing.T, lower, upper string, files int) (before, after map[string]string) {
+	for i := range files + 10 {
 		d := filepath.Join(lower, fmt.Sprintf("d%d", i%5))
 		must(t, os.MkdirAll(d, 0o755))
-		must(t, os.WriteFile(filepath.Join(d, fmt.Sprintf("f%d", i)), []byte(strings.Repeat("old ", 500)), 0o644))
+		f := filepath.Join(d, fmt.Sprintf("f%d", i))
+		must(t, os.WriteFile(f, []byte(strings.Repeat("old ", 500)), 0o644))
+		if i%3 == 0 { // is replaced by a copy, where the filesystem has attributes
+			_ = unix.Setxattr(f, "user.colour", []byte("green"), 0)
+		}
 	}
 	before = treeOf(t, lower)
 	v, err := NewOverlay(lower, upper, OverlayOptions{})
 	must(t, err)
 	defer v.Close()
-	for i := range 20 {
+	for i := range files {
 		must(t, v.WriteFile(fmt.Sprintf("d%d/f%d", i%5, i), []byte(strings.Repeat("new!", 500)), 0o644))
 	}
 	must(t, v.RemoveAll("d4"))

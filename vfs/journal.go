@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A commit runs in two phases. Preparing copies every new file to a temporary name in the workspace; a crash there is rolled
+// A commit runs in two phases. Preparing brings every new file to a temporary name in the workspace, as a link or a copy; a crash there is rolled
 // back by deleting those names. Then the journal is switched to applying, which is the commit's moment: from there on renames
 // and deletions only, each of which can be repeated, and a crash is rolled forward. A path that somebody changed between the
 // crash and the recovery is left alone and stays a change of the overlay.
@@ -124,21 +124,25 @@ func (v *OverlayVfs) nearestDir(p string) (string, error) {
 	return p, nil
 }
 
-// syncEach is up to how many files of a commit are synced one by one. Beyond that the whole filesystem is, once, where that is
-// possible: each sync waits for the disk.
+// syncEach is up to how many files of a commit are synced, and freed, one by one: each waits for the disk. Beyond that the whole
+// filesystem is synced, once, where that is possible, and files are freed later.
 const syncEach = 64
 
-// run does a planned commit.
-func (v *OverlayVfs) run(j *journal) error {
-	j.Phase = preparing
-	err := v.writeJournal(j)
+func (j *journal) isLarge() bool {
 	files := 0
 	for _, s := range j.Steps {
 		if s.Kind == stepPlace {
 			files++
 		}
 	}
-	together := canSyncTogether && files > syncEach
+	return files > syncEach
+}
+
+// run does a planned commit.
+func (v *OverlayVfs) run(j *journal) error {
+	j.Phase = preparing
+	err := v.writeJournal(j)
+	together := canSyncTogether && j.isLarge()
 	for i := range j.Steps {
 		if err == nil && j.Steps[i].Kind == stepPlace {
 			if err = v.prepare(&j.Steps[i], together); err != nil {
@@ -262,8 +266,8 @@ func (v *OverlayVfs) dropTemp(s *step) error {
 	return err
 }
 
-// prepare copies an upper file or link to its temporary name in the workspace. With together the caller syncs the workspace's
-// filesystem; what a mount in the workspace puts on another one is synced here all the same.
+// prepare brings an upper file or link to its temporary name in the workspace. With together the caller syncs the workspace's
+// filesystem.
 func (v *OverlayVfs) prepare(s *step, together bool) error {
 	up, err := descend(v.up, path.Dir(string(s.Path)))
 	if err != nil {
@@ -287,6 +291,9 @@ func (v *OverlayVfs) prepare(s *step, together bool) error {
 		}
 		return err
 	}
+	if done, err := v.link(s, up, low, together); done {
+		return err
+	}
 	src, st, err := openFileAt(up, name, unix.O_RDONLY)
 	if err != nil {
 		return err
@@ -307,22 +314,11 @@ func (v *OverlayVfs) prepare(s *step, together bool) error {
 		return err
 	}
 	if old, err := v.lowerStat(string(s.Path)); err == nil && old != nil && old.isFile() {
-		keepOwnerOfReplaced(int(dst.Fd()), old)
-		// A change of owner may have taken mode bits away.
-		if err := unix.Fchmod(int(dst.Fd()), uint32(st.mode.Perm())); err != nil {
+		if err := takeOwner(dst, st, old); err != nil {
 			return err
 		}
 	}
-	if together {
-		root, err := statFd(v.low)
-		if err != nil {
-			return err
-		}
-		if there, err := statFd(int(dst.Fd())); err != nil || there.dev == root.dev {
-			return err
-		}
-	}
-	return dst.Sync()
+	return v.syncPrepared(dst, together)
 }
 
 // keepAttrs gives a file of the workspace the attributes of the one it replaces, a new one the overlay's.
@@ -346,9 +342,10 @@ func (v *OverlayVfs) keepAttrs(p string, src, dst *os.File) error {
 // finish applies all steps, takes what was committed out of the upper layer and closes the journal.
 func (v *OverlayVfs) finish(j *journal) error {
 	dirs := map[string]bool{}
+	large := j.isLarge()
 	for i := range j.Steps {
 		s := &j.Steps[i]
-		if err := v.apply(s); err != nil {
+		if err := v.apply(s, large); err != nil {
 			return fmt.Errorf("%s %s: %w", s.Kind, s.Path, err)
 		}
 		dirs[path.Dir(string(s.Path))] = true
@@ -373,13 +370,16 @@ func (v *OverlayVfs) finish(j *journal) error {
 	if err := v.settle(paths); err != nil {
 		return err
 	}
-	return v.removeJournal()
+	if err := v.removeJournal(); err != nil || !large {
+		return err
+	}
+	return v.sweep()
 }
 
 // apply does one step, or finds that it was done. A path that is no longer as planned is left alone.
-func (v *OverlayVfs) apply(s *step) error {
+func (v *OverlayVfs) apply(s *step, spare bool) error {
 	if s.Kind == stepPlace {
-		return v.applyPlace(s)
+		return v.applyPlace(s, spare)
 	}
 	dir, err := descend(v.low, path.Dir(string(s.Path)))
 	if isMissing(err) {
@@ -397,6 +397,9 @@ func (v *OverlayVfs) apply(s *step) error {
 	switch {
 	case s.Kind == stepDelete && st != nil && s.Was.alike(st):
 		if !st.isDir() {
+			if spare {
+				v.spare(dir, name, st)
+			}
 			return ignoreMissing(unix.Unlinkat(dir, name, 0))
 		}
 		err := unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
@@ -419,7 +422,7 @@ func (v *OverlayVfs) apply(s *step) error {
 }
 
 // applyPlace renames the temporary file over the path, if that is still what it was.
-func (v *OverlayVfs) applyPlace(s *step) error {
+func (v *OverlayVfs) applyPlace(s *step, spare bool) error {
 	from, err := descend(v.low, path.Dir(string(s.Temp)))
 	if isMissing(err) {
 		return nil
@@ -447,6 +450,9 @@ func (v *OverlayVfs) applyPlace(s *step) error {
 	}
 	if !s.Was.alike(st) {
 		return v.dropTemp(s)
+	}
+	if spare {
+		v.spare(to, name, st)
 	}
 	return unix.Renameat(from, temp, to, name)
 }

@@ -193,13 +193,12 @@ func namesAt(dir int) ([]string, error) {
 
 // descend opens the directory p below root without following a link. The caller closes it.
 func descend(root int, p string) (int, error) {
-	fd, err := openDirAt(root, ".")
-	if err != nil || p == "." {
-		return fd, err
-	}
+	fd := root
 	for part := range strings.SplitSeq(p, "/") {
 		next, err := openDirAt(fd, part)
-		unix.Close(fd)
+		if fd != root {
+			unix.Close(fd)
+		}
 		if err != nil {
 			return -1, err
 		}

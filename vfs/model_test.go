@@ -249,7 +249,8 @@ func (v *OverlayVfs) reopen(t rapid.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.marks, v.low, v.up, v.stage, v.lock, v.base, v.created, v.closed = n.marks, n.low, n.up, n.stage, n.lock, n.base, n.created, false
+	v.marks, v.low, v.up, v.stage, v.replaced, v.lock, v.base, v.created, v.closed = n.marks, n.low, n.up, n.stage, n.replaced, n.lock, n.base, n.created, false
+	v.closing.Store(false)
 }
 
 // checkDiscard discards one path, then the rest: the workspace stays as it is, and shows through.

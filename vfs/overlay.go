@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +46,7 @@ func (v *OverlayVfs) Exact() Vfs { return &OverlayVfs{v.overlay, 0} }
 type overlay struct {
 	marks
 	lowerDir, upperDir, stateDir string
-	low, up, stage               int // directory descriptors
+	low, up, stage, replaced     int // directory descriptors
 	lock                         *os.File
 	created                      int64 // Unix nanoseconds; the age of changes that nobody recorded
 	opts                         OverlayOptions
@@ -55,6 +56,9 @@ type overlay struct {
 	mu     sync.RWMutex
 	closed bool
 	mount  *mounted // while programs run in the tree
+
+	closing atomic.Bool    // ends the sweeps
+	sweeps  sync.WaitGroup // see sweep
 
 	quota   sync.Mutex // serialises a quota check with the write it allows
 	used    int64      // at least the upper layer's bytes, as far as this process wrote them
@@ -77,7 +81,7 @@ const headerVersion = 1
 // NewOverlay opens the overlay of the directory lower and of upperDir, which is created when it does not exist. A commit that
 // a crash interrupted is finished first. One OverlayVfs at a time may have an upper directory open (ErrInUse).
 func NewOverlay(lower, upperDir string, o OverlayOptions) (*OverlayVfs, error) {
-	v := &OverlayVfs{&overlay{opts: o, low: -1, up: -1, stage: -1, writers: map[fileID]int{}}, maxLinks}
+	v := &OverlayVfs{&overlay{opts: o, low: -1, up: -1, stage: -1, replaced: -1, writers: map[fileID]int{}}, maxLinks}
 	if v.opts.Now == nil {
 		v.opts.Now = time.Now
 	}
@@ -108,7 +112,7 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	if err = apart(v.lowerDir, v.upperDir); err != nil {
 		return err
 	}
-	for _, dir := range []string{v.stateDir, v.stagePath(), v.WorkDir()} {
+	for _, dir := range []string{v.stateDir, v.stagePath(), v.replacedPath(), v.WorkDir()} {
 		if err = os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -125,6 +129,9 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	if v.stage, err = openDirAt(unix.AT_FDCWD, v.stagePath()); err != nil {
 		return fmt.Errorf("open %s: %w", v.stagePath(), err)
 	}
+	if v.replaced, err = openDirAt(unix.AT_FDCWD, v.replacedPath()); err != nil {
+		return fmt.Errorf("open %s: %w", v.replacedPath(), err)
+	}
 	us, uerr := statFd(v.up)
 	ss, serr := statFd(v.stage)
 	if err = errors.Join(uerr, serr); err != nil {
@@ -133,7 +140,7 @@ func (v *OverlayVfs) init(lower, upperDir string) (err error) {
 	if us.dev != ss.dev {
 		return fmt.Errorf("state directory %s is on another filesystem than the upper directory", v.stateDir)
 	}
-	if err = v.clearStage(); err != nil {
+	if err = errors.Join(v.clearStage(), v.sweep()); err != nil {
 		return err
 	}
 	if err = v.loadHeader(); err != nil {
@@ -290,11 +297,13 @@ func (v *OverlayVfs) Close() error {
 		return ErrClosed
 	}
 	v.closed = true
+	v.closing.Store(true)
+	v.sweeps.Wait()
 	var err error
 	if v.base != nil {
 		err = v.base.close()
 	}
-	for _, fd := range []int{v.low, v.up, v.stage} {
+	for _, fd := range []int{v.low, v.up, v.stage, v.replaced} {
 		if fd >= 0 {
 			err = errors.Join(err, unix.Close(fd))
 		}

@@ -12,13 +12,17 @@ import (
 func (v *OverlayVfs) settle(paths []string) error {
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
-	for _, p := range slices.Backward(paths) { // from the leaves
-		if err := v.expose(p, false); err != nil {
-			return err
+	exposed := map[string]bool{}
+	for _, p := range paths {
+		if dir := path.Dir(p); !exposed[dir] {
+			exposed[dir] = true
+			if err := v.expose(p, false); err != nil {
+				return err
+			}
 		}
-		if err := v.prune(p); err != nil {
-			return err
-		}
+	}
+	if err := v.prune(paths...); err != nil {
+		return err
 	}
 	// The new directories on the way may have stayed for what is not committed yet.
 	touched := map[string]bool{}
@@ -186,24 +190,42 @@ func (v *OverlayVfs) clearOpaque(up int, p string) error {
 	return v.setOpaque(up, false)
 }
 
-// prune removes the upper entry at p if the workspace has the same, and then the directories above that it leaves empty and
-// without meaning. A file that is open for writing stays.
-func (v *OverlayVfs) prune(p string) error {
-	for ; p != "."; p = path.Dir(p) {
-		up, err := descend(v.up, path.Dir(p))
-		if isMissing(err) {
-			continue
+// prune removes the upper entries at the paths that the workspace has the same, and then the directories above that this leaves empty
+// and without meaning, each looked at once. A file that is open for writing stays.
+func (v *OverlayVfs) prune(paths ...string) error {
+	var levels [][]string // by depth
+	seen := map[string]bool{".": true}
+	add := func(p string) {
+		if depth := strings.Count(p, "/"); !seen[p] {
+			seen[p] = true
+			levels = append(levels, make([][]string, max(0, depth+1-len(levels)))...)
+			levels[depth] = append(levels[depth], p)
 		}
-		if err != nil {
-			return err
-		}
-		gone, err := v.pruneOne(up, p)
-		unix.Close(up)
-		if err != nil || !gone {
-			return err
+	}
+	for _, p := range paths {
+		add(p)
+	}
+	for depth := len(levels) - 1; depth >= 0; depth-- {
+		for _, p := range levels[depth] {
+			gone, err := v.pruneAt(p)
+			if err != nil {
+				return err
+			}
+			if gone {
+				add(path.Dir(p))
+			}
 		}
 	}
 	return nil
+}
+
+func (v *OverlayVfs) pruneAt(p string) (gone bool, err error) {
+	up, err := descend(v.up, path.Dir(p))
+	if err != nil {
+		return isMissing(err), ignoreGone(err)
+	}
+	defer unix.Close(up)
+	return v.pruneOne(up, p)
 }
 
 // pruneOne reports whether nothing is left in the upper layer at p.
@@ -232,10 +254,7 @@ func (v *OverlayVfs) pruneOne(up int, p string) (gone bool, err error) {
 	if st.isDir() {
 		return v.pruneDir(up, p, st, old)
 	}
-	v.quota.Lock()
-	busy := v.writers[fileID{st.dev, st.ino}] > 0
-	v.quota.Unlock()
-	if busy {
+	if v.isWritten(st) {
 		return false, nil
 	}
 	low, err := descend(v.low, path.Dir(p))
