@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/capsule"
+	capstore "github.com/unicity-astrid/astrid-go/capsule/store"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/vfs"
 )
 
@@ -92,54 +96,87 @@ func childStep(r *rand.Rand) string {
 	}[r.IntN(15)], n, someName(r))
 }
 
-// guestStep does the same to two trees.
-func guestStep(r *rand.Rand, trees ...vfs.Vfs) string {
-	n, k, text := someName(r), r.IntN(4), fmt.Sprintf("guest %d", r.IntN(1000))
-	var errs []error
-	for _, v := range trees {
-		var err error
-		switch k {
-		case 0, 1:
-			if dir := filepath.Dir(n); dir != "." {
-				err = v.MkdirAll(dir, 0o755)
-			}
-			if err == nil {
-				err = v.WriteFile(n, []byte(text), 0o644)
-			}
-		case 2:
-			err = v.MkdirAll(n, 0o755)
-		case 3:
-			err = v.Remove(n)
-		}
-		errs = append(errs, err)
+// guestStep does one thing through the host functions of a guest and to a plain directory. Both must say yes, or both no.
+func guestStep(t *testing.T, r *rand.Rand, k *Kernel, session string, plain vfs.Vfs) string {
+	t.Helper()
+	n, text := someName(r), fmt.Sprintf("guest %d", r.IntN(1000))
+	type call struct {
+		Fn     string   `json:"fn"`
+		Params []string `json:"params"`
 	}
-	note := fmt.Sprintf("guest %d %s: %v", k, n, errs)
-	if (errs[0] == nil) != (errs[1] == nil) {
-		note += "  <- differ"
+	var calls []call
+	var errs []error
+	switch r.IntN(4) {
+	case 0, 1:
+		if dir := filepath.Dir(n); dir != "." {
+			calls = append(calls, call{"astrid_fs_mkdir", []string{dir}})
+			errs = append(errs, plain.MkdirAll(dir, 0o755))
+		}
+		calls = append(calls, call{"astrid_write_file", []string{n, text}})
+		errs = append(errs, plain.WriteFile(n, []byte(text), 0o644))
+	case 2:
+		calls = append(calls, call{"astrid_fs_mkdir", []string{n}})
+		errs = append(errs, plain.MkdirAll(n, 0o755))
+	case 3:
+		calls = append(calls, call{"astrid_fs_unlink", []string{n}})
+		errs = append(errs, plain.Remove(n))
+	}
+	v, err := k.dispatcher.Invoke(t.Context(), "everything", &capsule.Invocation{
+		Action: "sequence", Payload: mustJSON(t, map[string]any{"calls": calls}), Principal: home.DefaultPrincipal, Session: session})
+	noError(t, err)
+	var done []struct {
+		Code    abi.Code
+		Message string
+	}
+	noError(t, json.Unmarshal(v.Payload, &done))
+	note := fmt.Sprintf("guest %v: %v, %v", calls, done, errs)
+	for i := range calls {
+		if (done[i].Code == abi.OK) != (errs[i] == nil) {
+			t.Errorf("the two differ: %s", note)
+		}
 	}
 	return note
 }
 
-// TestSessionsAreLikePlainDirectories: random sequences by programs in the sandbox and by guests, in turn and side by side with a
+// everythingGuest installs the guest that calls any host function.
+func everythingGuest(t *testing.T, o *Options) {
+	t.Helper()
+	dir := t.TempDir()
+	manifest, err := os.ReadFile("../testdata/guests/everything/Capsule.toml")
+	noError(t, err)
+	write(t, filepath.Join(dir, capsule.ManifestName), string(manifest))
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", filepath.Join(dir, "everything.wasm"), "../testdata/guests/everything")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	noError(t, o.Home.Ensure())
+	p, err := o.Home.Principal(home.DefaultPrincipal)
+	noError(t, err)
+	st := capstore.Store{Dir: p.CapsulesDir(), BinDir: o.Home.BinDir(), WitDir: o.Home.WitDir()}
+	_, err = st.InstallPath(t.Context(), dir, capstore.InstallOptions{})
+	noError(t, err)
+}
+
+// TestSessionsAreLikePlainDirectories: random sequences by programs in the sandbox and by a guest, in turn and side by side with a
 // program that keeps the mount alive, give what they give in a plain directory; a commit makes the workspace that, and a
 // discard leaves it as it was.
 func TestSessionsAreLikePlainDirectories(t *testing.T) {
 	needSandbox(t)
+	k := boot(t, func(o *Options) { everythingGuest(t, o) })
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
-			k := boot(t)
-			ws, plain := k.opts.Workspace, t.TempDir()
+			ws, plain, session := t.TempDir(), t.TempDir(), fmt.Sprint("s", seed)
 			seedTree(t, ws)
 			seedTree(t, plain)
 			before := picture(t, ws)
-			session, err := k.files.Workspace(t.Context(), "default", "s")
-			noError(t, err)
+			noError(t, k.files.bind(t.Context(), "default", session, ws))
 			model, err := vfs.NewHost(plain, vfs.HostOptions{HardLinks: true, NoSync: true})
 			noError(t, err)
 			defer model.Close()
 			if seed%2 == 1 {
-				p := runIn(t, k, "s", "echo up; sleep 1000", true)
+				p := runIn(t, k, session, "echo up; sleep 1000", true)
 				waitOutput(t, p, "up")
 			}
 			var log []string
@@ -149,33 +186,30 @@ func TestSessionsAreLikePlainDirectories(t *testing.T) {
 					script = append(script, childStep(r))
 				}
 				text := strings.Join(script, "\n")
-				output(t, k, "s", "umask 022\n("+text+"\n) >/dev/null 2>&1 || true")
+				output(t, k, session, "umask 022\n("+text+"\n) >/dev/null 2>&1 || true")
 				cmd := exec.Command("sh", "-c", "umask 022\n("+text+"\n) >/dev/null 2>&1 || true")
 				cmd.Dir = plain
 				noError(t, cmd.Run())
 				log = append(log, script...)
 				for range r.IntN(4) {
-					log = append(log, guestStep(r, session, model))
+					log = append(log, guestStep(t, r, k, session, model))
 				}
 			}
 			if d := difference(before, picture(t, ws)); d != "" {
 				t.Fatalf("the workspace changed:\n%s", d)
 			}
-			k.processes.end(sessionKey{"default", "s"}, errDeserted)
+			k.processes.end(sessionKey{"default", session}, errDeserted)
+			waitQuiet(t, k, session)
 			if seed == 4 {
-				if _, err := k.discardOverlay(t.Context(), "default", mustJSON(t, abi.OverlaySelector{Session: "s"})); err != nil {
-					waitQuiet(t, k)
-					_, err = k.discardOverlay(t.Context(), "default", mustJSON(t, abi.OverlaySelector{Session: "s"}))
-					noError(t, err)
-				}
+				_, err := k.discardOverlay(t.Context(), "default", mustJSON(t, abi.OverlaySelector{Session: session}))
+				noError(t, err)
 				if d := difference(before, picture(t, ws)); d != "" {
 					t.Fatalf("after the discard:\n%s", d)
 				}
 				return
 			}
-			waitQuiet(t, k)
 			want := picture(t, plain)
-			out := commitAll(t, k, "s")
+			out := commitAll(t, k, session)
 			if out.SkippedCount != 0 || out.ConflictCount != 0 || out.Remaining != 0 {
 				t.Errorf("commit: %+v", out)
 			}
@@ -187,9 +221,9 @@ func TestSessionsAreLikePlainDirectories(t *testing.T) {
 }
 
 // waitQuiet waits until no program runs in the session.
-func waitQuiet(t *testing.T, k *Kernel) {
+func waitQuiet(t *testing.T, k *Kernel, session string) {
 	t.Helper()
-	for k.quiet(t.Context(), "default", "s") != nil {
+	for k.quiet(t.Context(), "default", session) != nil {
 		if t.Context().Err() != nil {
 			t.Fatal("programs do not end")
 		}
