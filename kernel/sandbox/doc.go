@@ -21,7 +21,8 @@
 //
 // On macOS a child runs under Seatbelt, reads the workspace itself and writes only to a directory of its own: there is no overlay
 // mount. Elsewhere, and where bubblewrap or namespaces are not available, [Open] fails with [ErrUnavailable] and the remedy.
-// Landlock is no substitute: it restricts a process's files but cannot give it the session's view of them, nor hide processes.
+// Landlock is no substitute: it restricts a process's files but cannot give it the session's view of them, nor hide processes, nor end
+// them with the daemon.
 //
 // What was tried against it is in attack_linux_test.go, some 80 attacks as root and as another user, with and without network:
 // Astrid's keys, socket token and other principals' homes by path, link, hard link, /proc/self/root, /proc/1/root, cwd and dots;
