@@ -19,12 +19,14 @@ type Instance struct {
 	capsule *Capsule
 	limiter *ipc.RateLimiter
 
-	args   [3][]byte     // parameters of the running host function
-	short  [32]byte      // room for a short result
-	parked []byte        // result the guest has not taken yet, or its input
-	extism *extism       // nil in the native convention
-	calls  uint64        // of host functions
-	hosted time.Duration // time spent in host functions that may wait
+	args   [3][]byte // parameters of the running host function
+	short  [32]byte  // room for a short result
+	parked []byte    // result the guest has not taken yet, or its input
+	extism *extism   // nil in the native convention
+	calls  uint64    // of host functions
+
+	resumed mark          // since when guest code runs
+	used    time.Duration // by guest code
 
 	mu       sync.Mutex
 	closed   bool
@@ -115,17 +117,8 @@ func (i *Instance) Close() {
 	}
 }
 
-// Blocked starts the clock of a wait that is not guest time; the returned function stops it.
-func (i *Instance) Blocked() func() {
-	start := time.Now()
-	return func() { i.hosted += time.Since(start) }
-}
-
 // Calls is how many host functions guest code of this instance has called.
 func (i *Instance) Calls() uint64 { return i.calls }
-
-// HostTime is how long guest code of this instance has waited in host functions.
-func (i *Instance) HostTime() time.Duration { return i.hosted }
 
 // Output logs a line that the guest printed in the call of ctx.
 func (i *Instance) Output(ctx context.Context, line string) {

@@ -37,11 +37,8 @@ type Instance struct {
 	dead error // why it can run nothing any more
 	left bool  // the guest ended itself in good order: it is made anew for the next call
 
-	// Until when CPU time was accounted, and how long the guest had waited in host
-	// functions by then.
-	charged time.Time
-	waited  time.Duration
-	calls   uint64 // of host functions, accounted so far
+	charged time.Duration // processor time accounted so far
+	calls   uint64        // of host functions, accounted so far
 
 	share  *account // what the time is accounted to: the one of sharer, the principal of the call
 	sharer string
@@ -224,28 +221,29 @@ type instanceKey struct{}
 // outermost value, because each host function looks it up.
 func (i *Instance) enter(ctx context.Context, call *host.Call) {
 	i.ctx = host.Enter(context.WithValue(ctx, instanceKey{}, i), i.host, call)
-	i.charged, i.waited = time.Now(), i.host.HostTime()
 	if i.share == nil || i.sharer != call.Principal {
 		i.share, i.sharer = i.e.usage.account(call.Principal), call.Principal
 	}
+	i.host.Resume()
 }
 
 // leave ends what belongs to the call alone.
 func (i *Instance) leave() {
+	i.host.Pause()
 	i.charge()
 	i.out.flush()
 	i.host.Park(nil)
 }
 
-// charge accounts the time since it was last accounted to the capsule and the principal, without
-// waits, and the memory as it is now.
+// charge accounts the processor time since it was last accounted to the capsule and the principal, and
+// the memory as it is now.
 func (i *Instance) charge() {
 	if i.mod != nil { // there is none yet while it is instantiated
 		i.account()
 	}
-	now, waited := time.Now(), i.host.HostTime()
-	i.wait = i.share.spend(now.Sub(i.charged)-(waited-i.waited), i.e.r.opts.CPUPercent, i.e.r.opts.CPUBurst, now)
-	i.charged, i.waited = now, waited
+	used := i.host.CPU()
+	i.wait = i.share.spend(used-i.charged, i.e.r.opts.CPUPercent, i.e.r.opts.CPUBurst, time.Now())
+	i.charged = used
 	if n := i.host.Calls(); n != i.calls {
 		i.e.usage.calls.Add(n - i.calls)
 		i.calls = n

@@ -47,7 +47,6 @@ func (i *Instance) throttle(ctx context.Context) {
 	if i.wait < time.Millisecond { // less is not worth a timer
 		return
 	}
-	defer i.host.Blocked()()
 	began := time.Now()
 	t := time.NewTimer(i.wait)
 	defer t.Stop()

@@ -131,6 +131,7 @@ func (e *ended) Unwrap() error { return e.cause }
 // yield is called by metered guest code at least every millisecond.
 func yield(ctx context.Context) {
 	if i, ok := ctx.Value(instanceKey{}).(*Instance); ok {
+		defer i.host.Blocked()()
 		i.charge()
 		i.throttle(ctx)
 		// Two memories share one limit, which wazero cannot hold them to.

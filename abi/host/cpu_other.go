@@ -1,0 +1,7 @@
+//go:build !linux
+
+package host
+
+import "time"
+
+func now() mark { return mark{wall: time.Now()} }
