@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 )
 
 // LlmRequest asks a provider for one answer.
@@ -149,20 +151,10 @@ func (r *ToolCallResult) Refused() bool {
 }
 
 // MarshalJSON writes the untagged form.
-func (c Content) MarshalJSON() ([]byte, error) {
-	switch {
-	case c.Result != nil:
-		return json.Marshal(c.Result)
-	case c.Calls != nil:
-		return json.Marshal(c.Calls)
-	case c.Parts != nil:
-		return json.Marshal(c.Parts)
-	}
-	return json.Marshal(c.Text)
-}
+func (c Content) MarshalJSON() ([]byte, error) { return c.AppendJSON(nil) }
 
 // UnmarshalJSON reads the untagged form. An empty array is an empty list of calls.
-func (c *Content) UnmarshalJSON(b []byte) error {
+func (c *Content) UnmarshalJSON(b []byte) (err error) {
 	*c = Content{}
 	b = bytes.TrimSpace(b)
 	if len(b) == 0 {
@@ -170,39 +162,87 @@ func (c *Content) UnmarshalJSON(b []byte) error {
 	}
 	switch b[0] {
 	case '"':
-		return json.Unmarshal(b, &c.Text)
+		c.Text, err = rawjson.Text(b)
+		return err
 	case '{':
-		var r struct {
-			CallID  *string `json:"call_id"`
-			Content *string `json:"content"`
-			IsError bool    `json:"is_error"`
-			Code    string  `json:"code"`
-		}
-		if err := json.Unmarshal(b, &r); err != nil {
-			return err
-		}
-		if r.CallID == nil || r.Content == nil {
-			return errors.New("message content is an object but not a tool result: call_id and content are required")
-		}
-		c.Result = &ToolCallResult{CallID: *r.CallID, Content: *r.Content, IsError: r.IsError, Code: r.Code}
-		return nil
+		return c.unmarshalResult(b)
 	case '[':
 		return c.unmarshalList(b)
 	}
 	return errors.New("message content must be text, a list or a tool result")
 }
 
-func (c *Content) unmarshalList(b []byte) error {
-	var items []struct {
-		ID        *string         `json:"id"`
-		Name      *string         `json:"name"`
-		Arguments json.RawMessage `json:"arguments"`
-		Type      string          `json:"type"`
-		Text      *string         `json:"text"`
-		Data      *string         `json:"data"`
-		MediaType *string         `json:"media_type"`
+func (c *Content) unmarshalResult(b []byte) error {
+	var r ToolCallResult
+	var named, told bool
+	err := rawjson.Object(b, func(name string, value json.RawMessage) (err error) {
+		switch name {
+		case "call_id":
+			r.CallID, err = rawjson.Text(value)
+			named = true
+		case "content":
+			r.Content, err = rawjson.Text(value)
+			told = true
+		case "is_error":
+			err = json.Unmarshal(value, &r.IsError)
+		case "code":
+			err = json.Unmarshal(value, &r.Code)
+		}
+		return err
+	})
+	if err == nil && (!named || !told) {
+		err = errors.New("message content is an object but not a tool result: call_id and content are required")
 	}
-	if err := json.Unmarshal(b, &items); err != nil {
+	c.Result = &r
+	return err
+}
+
+// contentItem is an item of a list of either kind.
+type contentItem struct {
+	Type      string
+	ID        *string
+	Name      *string
+	Text      *string
+	Data      *string
+	MediaType *string
+	Arguments json.RawMessage
+}
+
+func (it *contentItem) read(b []byte) error {
+	return rawjson.Object(b, func(name string, value json.RawMessage) error {
+		var field **string
+		switch name {
+		case "id":
+			field = &it.ID
+		case "name":
+			field = &it.Name
+		case "text":
+			field = &it.Text
+		case "data":
+			field = &it.Data
+		case "media_type":
+			field = &it.MediaType
+		case "arguments":
+			it.Arguments = bytes.Clone(value)
+		case "type":
+			return json.Unmarshal(value, &it.Type)
+		}
+		if field == nil || string(value) == "null" {
+			return nil
+		}
+		s, err := rawjson.Text(value)
+		*field = &s
+		return err
+	})
+}
+
+func (c *Content) unmarshalList(b []byte) error {
+	var items []contentItem
+	err := rawjson.Array(b, func(value json.RawMessage) error {
+		items = append(items, contentItem{})
+		return items[len(items)-1].read(value)
+	})
+	if err != nil {
 		return err
 	}
 	calls := make([]ToolCall, 0, len(items))

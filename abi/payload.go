@@ -32,7 +32,13 @@ type TaggedPayload interface{ PayloadTag() string }
 
 // MarshalPayload encodes p with its "type" field first.
 func MarshalPayload(p TaggedPayload) ([]byte, error) {
-	b, err := json.Marshal(p)
+	var b []byte
+	var err error
+	if a, ok := p.(Appender); ok {
+		b, err = a.AppendJSON(nil)
+	} else {
+		b, err = json.Marshal(p)
+	}
 	if err != nil {
 		return nil, err
 	}

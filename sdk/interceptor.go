@@ -1,11 +1,11 @@
 package sdk
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/entry"
+	"github.com/unicity-astrid/astrid-go/sdk/internal/wire"
 	"github.com/unicity-astrid/astrid-go/sdk/log"
 )
 
@@ -81,7 +81,7 @@ func observe[P any](ctx *Context, payload []byte, fn func(*Context, P) error) (e
 	}()
 	var p P
 	if len(payload) > 0 {
-		if err := json.Unmarshal(payload, &p); err != nil {
+		if err := wire.Unmarshal(payload, &p); err != nil {
 			return fmt.Errorf("payload: %w", err)
 		}
 	}

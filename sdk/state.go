@@ -1,8 +1,6 @@
 package sdk
 
 import (
-	"encoding/json"
-
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/link"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/wire"
@@ -34,7 +32,7 @@ func (s State[T]) Load() (T, error) {
 	if err != nil || len(b) == 0 {
 		return v, err
 	}
-	if err := json.Unmarshal(b, &v); err != nil {
+	if err := wire.Unmarshal(b, &v); err != nil {
 		log.Warn("Stored state does not fit and is dropped", "key", s.key(), "error", err)
 		var fresh T
 		return fresh, nil

@@ -28,13 +28,14 @@ type tool struct {
 }
 
 var (
-	tools       []*tool // in order of registration
-	description string  // of the capsule's tools together
+	tools       []*tool         // in order of registration
+	description string          // of the capsule's tools together
+	described   json.RawMessage // the answer of tool_describe, which never changes
 )
 
 // Describe sets the text that introduces the capsule's tools as a whole.
 func Describe(text string) Registration {
-	description = text
+	description, described = text, nil
 	return Registration{}
 }
 
@@ -70,7 +71,7 @@ func Tool[A, R any](name, description string, fn func(ctx *Context, args A) (R, 
 	if len(tools) == 0 {
 		Interceptor("tool_describe", describeTools)
 	}
-	tools = append(tools, t)
+	tools, described = append(tools, t), nil
 	return register("tool_execute_"+name, t.execute)
 }
 
@@ -149,6 +150,9 @@ func codeOf(err error) string {
 
 // describeTools answers the hook that collects all capsules' tools.
 func describeTools(*Context, []byte) (Verdict, error) {
+	if described != nil {
+		return Reply(described), nil
+	}
 	d := abi.ToolsDescription{Tools: make([]abi.ToolDescription, len(tools)), Description: description}
 	for i, t := range tools {
 		s, err := t.inputSchema()
@@ -157,7 +161,12 @@ func describeTools(*Context, []byte) (Verdict, error) {
 		}
 		d.Tools[i] = abi.ToolDescription{Name: t.name, Description: t.description, InputSchema: s.document(t.mutable)}
 	}
-	return Reply(d), nil
+	b, err := wire.Marshal(d)
+	if err != nil {
+		return Verdict{}, err
+	}
+	described = b
+	return Reply(described), nil
 }
 
 func (t *tool) inputSchema() (*schema, error) {

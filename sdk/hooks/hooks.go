@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk/internal/wire"
 )
 
@@ -17,8 +18,15 @@ func Trigger(hook string, payload any) ([]json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("payload of hook %s: %w", hook, err)
 	}
+	var all json.RawMessage
+	if err := wire.Ask(abi.TriggerHook, abi.HookRequest{Hook: hook, Payload: b}, &all); err != nil {
+		return nil, err
+	}
 	var answers []json.RawMessage
-	err = wire.Ask(abi.TriggerHook, abi.HookRequest{Hook: hook, Payload: b}, &answers)
+	err = rawjson.Array(all, func(answer json.RawMessage) error {
+		answers = append(answers, answer)
+		return nil
+	})
 	return answers, err
 }
 
@@ -32,7 +40,7 @@ func Collect[T any](hook string, payload any) ([]T, error) {
 	out := make([]T, 0, len(answers))
 	for _, a := range answers {
 		var v T
-		if json.Unmarshal(a, &v) == nil {
+		if wire.Unmarshal(a, &v) == nil {
 			out = append(out, v)
 		}
 	}

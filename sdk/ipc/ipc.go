@@ -3,7 +3,6 @@
 package ipc
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -108,7 +107,7 @@ func Decode[T any](m abi.Message) (T, error) {
 	var v T
 	b, err := Unwrap(m.Payload)
 	if err == nil {
-		err = json.Unmarshal(b, &v)
+		err = wire.Unmarshal(b, &v)
 	}
 	if err != nil {
 		return v, fmt.Errorf("message on %s: %w", m.Topic, err)

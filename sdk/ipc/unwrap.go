@@ -5,24 +5,29 @@ import (
 	"encoding/json"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 )
 
 // Unwrap turns the payload of a polled message into the form interceptors get: the
 // inner value of "custom" and "raw_json", the tagged object of all others.
 func Unwrap(payload json.RawMessage) (json.RawMessage, error) {
-	var head struct {
-		Type string          `json:"type"`
-		Data json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(payload, &head); err != nil {
+	var tag string
+	data := json.RawMessage("null")
+	err := rawjson.Object(payload, func(name string, value json.RawMessage) error {
+		switch name {
+		case "type":
+			return json.Unmarshal(value, &tag)
+		case "data":
+			data = value
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	switch head.Type {
+	switch tag {
 	case abi.TagCustom:
-		if head.Data == nil {
-			return json.RawMessage("null"), nil
-		}
-		return head.Data, nil
+		return data, nil
 	case abi.TagRawJSON:
 		return withoutTag(payload)
 	}

@@ -5,7 +5,6 @@
 package kv
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -49,7 +48,7 @@ func GetJSON[T any](key string) (v T, ok bool, err error) {
 	if err != nil || len(b) == 0 {
 		return v, false, err
 	}
-	if err := json.Unmarshal(b, &v); err != nil {
+	if err := wire.Unmarshal(b, &v); err != nil {
 		return v, true, fmt.Errorf("value of key %q: %w", key, err)
 	}
 	return v, true, nil

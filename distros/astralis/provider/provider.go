@@ -42,7 +42,7 @@ func (p *Provider) Register() sdk.Registration {
 // handle answers one request.
 func (p *Provider) handle(ctx *sdk.Context, raw json.RawMessage) error {
 	c := &Call{Context: ctx, p: p}
-	if err := json.Unmarshal(raw, &c.LlmRequest); err != nil {
+	if err := c.LlmRequest.UnmarshalJSON(raw); err != nil {
 		if c.RequestID == "" {
 			return err // nobody could be told
 		}

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -24,7 +23,7 @@ func Get(fn abi.Function, answer any, params ...string) error {
 	if err != nil || answer == nil {
 		return err
 	}
-	if err := json.Unmarshal(out, answer); err != nil {
+	if err := Unmarshal(out, answer); err != nil {
 		return fmt.Errorf("%s: answer: %w", fn, err)
 	}
 	return nil

@@ -11,6 +11,9 @@ import (
 // Marshal is json.Marshal that leaves <, > and & alone: tool results are read by models,
 // not by browsers.
 func Marshal(v any) ([]byte, error) {
+	if a, ok := v.(abi.Appender); ok {
+		return a.AppendJSON(nil)
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -32,4 +35,16 @@ func Payload(v any) ([]byte, error) {
 		return abi.MarshalPayload(v)
 	}
 	return Marshal(v)
+}
+
+// Unmarshal decodes what comes from the host, which has seen to it that it is JSON: encoding/json would look once more.
+func Unmarshal(b []byte, v any) error {
+	switch v := v.(type) {
+	case *json.RawMessage:
+		*v = b
+		return nil
+	case json.Unmarshaler:
+		return v.UnmarshalJSON(b)
+	}
+	return json.Unmarshal(b, v)
 }

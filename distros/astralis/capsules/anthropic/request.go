@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -17,7 +16,7 @@ type request struct {
 	Stream      bool      `json:"stream"`
 	System      []block   `json:"system,omitempty"`
 	Messages    []message `json:"messages"`
-	Tools       []tool    `json:"tools,omitempty"`
+	Tools       []tool    `json:"-"` // they come last
 	Temperature *float64  `json:"temperature,omitempty"`
 	Thinking    *thinking `json:"thinking,omitempty"`
 	Output      *output   `json:"output_config,omitempty"`
@@ -35,10 +34,11 @@ type message struct {
 }
 
 type tool struct {
-	Name         string          `json:"name"`
-	Description  string          `json:"description,omitempty"`
-	InputSchema  json.RawMessage `json:"input_schema"`
-	CacheControl *cacheControl   `json:"cache_control,omitempty"`
+	Name         string        `json:"name"`
+	Description  string        `json:"description,omitempty"`
+	CacheControl *cacheControl `json:"cache_control,omitempty"`
+
+	of abi.LlmToolDefinition // with its schema
 }
 
 type cacheControl struct {
@@ -71,11 +71,7 @@ func encode(c *provider.Call) (*http.Request, error) {
 		q.System = []block{{Type: "text", Text: &c.System}}
 	}
 	for _, t := range c.LlmRequest.Tools {
-		schema, err := provider.Schema(t)
-		if err != nil {
-			return nil, err
-		}
-		d := tool{Name: c.Tools.Of(t.Name), InputSchema: schema}
+		d := tool{Name: c.Tools.Of(t.Name), of: t}
 		if t.Description != nil {
 			d.Description = *t.Description
 		}
@@ -92,7 +88,15 @@ func encode(c *provider.Call) (*http.Request, error) {
 	if env.Get("prompt_cache") != "off" {
 		q.mark()
 	}
-	body, err := json.Marshal(q)
+	var tools [][]byte
+	for _, t := range q.Tools {
+		b, err := provider.WithSchema(t, "input_schema", t.of)
+		if err != nil {
+			return nil, err
+		}
+		tools = append(tools, b)
+	}
+	body, err := provider.Body(q, tools)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func TestPromptCache(t *testing.T) {
 	}
 	r.System, r.Tools = "", []abi.LlmToolDefinition{{Name: "a"}, {Name: "b"}}
 	g.Ask(r)
-	if raw := string(s.Requests()[2].Raw); strings.Count(raw, mark) != 3 || !strings.Contains(raw, `"type":"object"},`+mark) {
+	if raw := string(s.Requests()[2].Raw); strings.Count(raw, mark) != 3 || !strings.Contains(raw, `"name":"b",`+mark) {
 		t.Errorf("%s", raw)
 	}
 	g.Config["prompt_cache"] = "off"

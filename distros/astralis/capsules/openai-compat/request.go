@@ -1,9 +1,8 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/distros/astralis/provider"
 	"github.com/unicity-astrid/astrid-go/sdk/http"
 )
@@ -16,7 +15,7 @@ type chatRequest struct {
 	MaxTokens     uint64         `json:"max_tokens,omitempty"`
 	Temperature   *float64       `json:"temperature,omitempty"`
 	Messages      []chatMessage  `json:"messages"`
-	Tools         []chatTool     `json:"tools,omitempty"`
+	// The tools come last, see encode.
 }
 
 type streamOptions struct {
@@ -41,15 +40,10 @@ type chatFunction struct {
 	Arguments string `json:"arguments"` // JSON as text
 }
 
+// chatTool is a function that a tool of the request is made of; its parameters follow.
 type chatTool struct {
-	Type     string       `json:"type"`
-	Function chatToolSpec `json:"function"`
-}
-
-type chatToolSpec struct {
-	Name        string          `json:"name"`
-	Description string          `json:"description,omitempty"`
-	Parameters  json.RawMessage `json:"parameters"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
 }
 
 type chatPart struct {
@@ -69,15 +63,17 @@ func encode(c *provider.Call) (*http.Request, error) {
 	if q.Temperature, err = provider.Temperature(); err != nil {
 		return nil, err
 	}
+	var tools [][]byte
 	for _, t := range c.LlmRequest.Tools {
-		spec := chatToolSpec{Name: c.Tools.Of(t.Name)}
-		if spec.Parameters, err = provider.Schema(t); err != nil {
-			return nil, err
-		}
+		spec := chatTool{Name: c.Tools.Of(t.Name)}
 		if t.Description != nil {
 			spec.Description = *t.Description
 		}
-		q.Tools = append(q.Tools, chatTool{Type: "function", Function: spec})
+		function, err := provider.WithSchema(spec, "parameters", t)
+		if err != nil {
+			return nil, err
+		}
+		tools = append(tools, rawjson.With([]byte(`{"type":"function"}`), "function", function))
 	}
 	if c.System != "" {
 		q.Messages = append(q.Messages, chatMessage{Role: abi.RoleSystem, Content: c.System})
@@ -87,7 +83,7 @@ func encode(c *provider.Call) (*http.Request, error) {
 			q.add(m, &c.Tools)
 		}
 	}
-	body, err := json.Marshal(q)
+	body, err := provider.Body(q, tools)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,6 @@ type request struct {
 	Include         []string   `json:"include,omitempty"`
 	Instructions    string     `json:"instructions,omitempty"`
 	Input           []any      `json:"input"`
-	Tools           []tool     `json:"tools,omitempty"`
 	MaxOutputTokens uint64     `json:"max_output_tokens,omitempty"`
 	Temperature     *float64   `json:"temperature,omitempty"`
 	Reasoning       *reasoning `json:"reasoning,omitempty"`
@@ -31,12 +30,12 @@ type reasoning struct {
 	Summary string `json:"summary,omitempty"`
 }
 
+// tool has its parameters besides.
 type tool struct {
-	Type        string          `json:"type"`
-	Name        string          `json:"name"`
-	Description string          `json:"description,omitempty"`
-	Parameters  json.RawMessage `json:"parameters"`
-	Strict      bool            `json:"strict"` // our schemas have optional fields
+	Type        string `json:"type"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Strict      bool   `json:"strict"` // our schemas have optional fields
 }
 
 type message struct {
@@ -91,22 +90,24 @@ func encode(c *provider.Call) (*http.Request, error) {
 			q.Reasoning = &r
 		}
 	}
+	var tools [][]byte
 	for _, t := range c.LlmRequest.Tools {
 		d := tool{Type: "function", Name: c.Tools.Of(t.Name)}
-		if d.Parameters, err = provider.Schema(t); err != nil {
-			return nil, err
-		}
 		if t.Description != nil {
 			d.Description = *t.Description
 		}
-		q.Tools = append(q.Tools, d)
+		b, err := provider.WithSchema(d, "parameters", t)
+		if err != nil {
+			return nil, err
+		}
+		tools = append(tools, b)
 	}
 	for _, m := range c.Messages {
 		if m.Role != abi.RoleSystem { // there is one system prompt, and it has its own field
 			q.add(m, c)
 		}
 	}
-	body, err := json.Marshal(q)
+	body, err := provider.Body(q, tools)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,25 @@ import (
 // trusted is the source of what the fake host delivers.
 const trusted = sdktest.SourceID
 
+// What the topics carry.
+type (
+	asked struct {
+		Messages     []abi.ChatMessage `json:"messages"`
+		SystemPrompt string            `json:"system_prompt"`
+		RequestID    string            `json:"request_id"`
+		SessionID    string            `json:"session_id"`
+	}
+	answered struct {
+		SystemPrompt      string                  `json:"system_prompt"`
+		UserContextPrefix string                  `json:"user_context_prefix"`
+		RequestID         string                  `json:"request_id"`
+		SessionID         string                  `json:"session_id"`
+		Tools             []abi.LlmToolDefinition `json:"tools"`
+		Messages          []abi.ChatMessage       `json:"messages"`
+		Error             string                  `json:"error"`
+	}
+)
+
 func newBuilder(t *testing.T) *sdktest.Host {
 	t.Helper()
 	h := sdktest.New(t)
@@ -35,10 +54,7 @@ func contribute(h *sdktest.Host, all ...contribution) {
 }
 
 // assembled sends a request and returns the answer.
-func assembled(t *testing.T, h *sdktest.Host, req any) (r struct {
-	response
-	Error string `json:"error"`
-}) {
+func assembled(t *testing.T, h *sdktest.Host, req any) (r answered) {
 	t.Helper()
 	h.Forget()
 	h.Call("handle_assemble", req)
@@ -68,7 +84,7 @@ func TestMerge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newBuilder(t)
 			contribute(h, c.said...)
-			r := assembled(t, h, request{SystemPrompt: c.base, RequestID: "r1", SessionID: "s", Messages: []abi.ChatMessage{abi.TextMessage("user", "hi")}})
+			r := assembled(t, h, asked{SystemPrompt: c.base, RequestID: "r1", SessionID: "s", Messages: []abi.ChatMessage{abi.TextMessage("user", "hi")}})
 			if r.SystemPrompt != c.system || r.UserContextPrefix != c.prefix || r.RequestID != "r1" || r.SessionID != "s" || len(r.Messages) != 1 {
 				t.Errorf("%+v", r)
 			}
@@ -84,7 +100,7 @@ func TestMerge(t *testing.T) {
 // Only a capsule that may change the system prompt does.
 func TestTrust(t *testing.T) {
 	all := contribution{SystemPrompt: "s", PrependSystemContext: "p", AppendSystemContext: "a", PrependContext: "c"}
-	req := request{SystemPrompt: "base", RequestID: "r1"}
+	req := asked{SystemPrompt: "base", RequestID: "r1"}
 	distrust := map[string]func(h *sdktest.Host){
 		"without the capability": func(h *sdktest.Host) { h.Capabilities = nil; contribute(h, all) },
 		"unknown source": func(h *sdktest.Host) {
@@ -121,7 +137,7 @@ func TestNonsenseIsPassedOver(t *testing.T) {
 		h.Deliver("prompt_builder.v1.hook_response.r1", contribution{AppendSystemContext: "fine"})
 		return nil
 	})
-	if r := assembled(t, h, request{RequestID: "r1", SystemPrompt: "base"}); r.SystemPrompt != "base\nfine" {
+	if r := assembled(t, h, asked{RequestID: "r1", SystemPrompt: "base"}); r.SystemPrompt != "base\nfine" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -135,7 +151,7 @@ func TestTools(t *testing.T) {
 		h.OnHook(abi.TopicDescribeTools, func(json.RawMessage) any { return d })
 	}
 	h.OnHook(abi.TopicDescribeTools, func(json.RawMessage) any { return "nonsense" })
-	r := assembled(t, h, request{RequestID: "r1"})
+	r := assembled(t, h, asked{RequestID: "r1"})
 	var names []string
 	for _, d := range r.Tools {
 		names = append(names, d.Name)
@@ -161,14 +177,14 @@ func TestHistory(t *testing.T) {
 		}
 		h.Deliver(abi.TopicSessionGetResponse+req.Data.CorrelationID, answer)
 	})
-	if r := assembled(t, h, request{RequestID: "r1", SessionID: "s"}); len(r.Messages) != 1 || r.Messages[0].Content.Text != "from the store" {
+	if r := assembled(t, h, asked{RequestID: "r1", SessionID: "s"}); len(r.Messages) != 1 || r.Messages[0].Content.Text != "from the store" {
 		t.Errorf("%+v", r)
 	}
 	answer = map[string]any{"messages": []any{}, "error": "disk full"}
-	if r := assembled(t, h, request{RequestID: "r1", SessionID: "s"}); !strings.Contains(r.Error, "disk full") {
+	if r := assembled(t, h, asked{RequestID: "r1", SessionID: "s"}); !strings.Contains(r.Error, "disk full") {
 		t.Errorf("%+v", r)
 	}
-	if r := assembled(t, h, request{RequestID: "r1"}); len(r.Messages) != 0 || r.Error != "" {
+	if r := assembled(t, h, asked{RequestID: "r1"}); len(r.Messages) != 0 || r.Error != "" {
 		t.Errorf("no session, but %+v", r)
 	}
 }
@@ -191,7 +207,7 @@ func TestErrors(t *testing.T) {
 	for _, f := range []abi.Function{abi.TriggerHook, abi.IpcSubscribe, abi.IpcPoll} {
 		h := newBuilder(t)
 		h.Fail(f, abi.CodeLimit, "limit reached")
-		if r := assembled(t, h, request{RequestID: "r1", SessionID: "s"}); !strings.Contains(r.Error, "limit reached") || r.SessionID != "s" {
+		if r := assembled(t, h, asked{RequestID: "r1", SessionID: "s"}); !strings.Contains(r.Error, "limit reached") || r.SessionID != "s" {
 			t.Errorf("%s: %+v", f, r)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
@@ -25,28 +26,10 @@ func main() {}
 // historyTimeout bounds the request to the session capsule.
 const historyTimeout = 5 * time.Second
 
-type request struct {
-	Messages     []abi.ChatMessage `json:"messages"`
-	SystemPrompt string            `json:"system_prompt"`
-	RequestID    string            `json:"request_id"`
-	SessionID    string            `json:"session_id"`
-	Model        string            `json:"model"`
-	Provider     string            `json:"provider"`
-}
-
-type response struct {
-	SystemPrompt      string                  `json:"system_prompt"`
-	UserContextPrefix string                  `json:"user_context_prefix"`
-	RequestID         string                  `json:"request_id"`
-	SessionID         string                  `json:"session_id,omitempty"`
-	Tools             []abi.LlmToolDefinition `json:"tools,omitempty"`
-	Messages          []abi.ChatMessage       `json:"messages,omitempty"`
-}
-
 func handleAssemble(ctx *sdk.Context, raw json.RawMessage) error {
 	var r request
 	var resp *response
-	err := json.Unmarshal(raw, &r)
+	err := r.UnmarshalJSON(raw)
 	if err != nil {
 		err = fmt.Errorf("invalid request: %w", err)
 	} else {
@@ -76,7 +59,7 @@ func assemble(ctx *sdk.Context, r request) (*response, error) {
 	if resp.Tools, err = tools(); err != nil {
 		return nil, fmt.Errorf("tools: %w", err)
 	}
-	if len(resp.Messages) == 0 && r.SessionID != "" {
+	if empty(resp.Messages) && r.SessionID != "" {
 		if resp.Messages, err = history(r.SessionID, r.RequestID); err != nil {
 			return nil, fmt.Errorf("history: %w", err)
 		}
@@ -86,39 +69,52 @@ func assemble(ctx *sdk.Context, r request) (*response, error) {
 
 // tools lists the tools of all capsules; of one name, the first counts.
 func tools() ([]abi.LlmToolDefinition, error) {
-	answers, err := hooks.Collect[abi.ToolsDescription](abi.TopicDescribeTools, struct{}{})
+	answers, err := hooks.Trigger(abi.TopicDescribeTools, struct{}{})
 	if err != nil {
 		return nil, err
 	}
 	var defs []abi.LlmToolDefinition
 	for _, a := range answers {
-		for _, t := range a.Tools {
+		for _, t := range described(a) {
 			if t.Name == "" || slices.ContainsFunc(defs, func(d abi.LlmToolDefinition) bool { return d.Name == t.Name }) {
 				continue
 			}
-			schema := t.InputSchema
-			if len(schema) == 0 {
-				schema = json.RawMessage(`{"type":"object"}`)
+			if len(t.InputSchema) == 0 {
+				t.InputSchema = json.RawMessage(`{"type":"object"}`)
 			}
-			d := abi.LlmToolDefinition{Name: t.Name, InputSchema: schema}
-			if t.Description != "" {
-				d.Description = &t.Description
+			if t.Description != nil && *t.Description == "" {
+				t.Description = nil
 			}
-			defs = append(defs, d)
+			defs = append(defs, t)
 		}
 	}
 	return defs, nil
 }
 
-func history(session, requestID string) ([]abi.ChatMessage, error) {
+// described reads an [abi.ToolsDescription]. What is none is passed over: one capsule's mistake must
+// not hide what the others said.
+func described(answer json.RawMessage) (found []abi.LlmToolDefinition) {
+	err := rawjson.Object(answer, func(name string, value json.RawMessage) (err error) {
+		if name == "tools" {
+			found, err = abi.DecodeTools(value)
+		}
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+func history(session, requestID string) (json.RawMessage, error) {
 	id := "pb-" + requestID
 	m, err := ipc.Request(abi.TopicSessionGet, map[string]string{"session_id": session, "correlation_id": id}, abi.TopicSessionGetResponse+id, historyTimeout)
 	if err != nil {
 		return nil, err
 	}
 	r, err := ipc.Decode[struct {
-		Messages []abi.ChatMessage `json:"messages"`
-		Error    string            `json:"error"`
+		Messages json.RawMessage `json:"messages"`
+		Error    string          `json:"error"`
 	}](m)
 	if err == nil && r.Error != "" {
 		err = errors.New(r.Error)

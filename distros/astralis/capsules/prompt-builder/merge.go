@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
@@ -31,10 +33,11 @@ func contributions(ctx *sdk.Context, r request) ([]contribution, error) {
 		return nil, err
 	}
 	defer sub.Close()
-	direct, err := hooks.Trigger(abi.TopicBeforeBuild, map[string]any{
-		"messages": recent(ctx, r.Messages), "system_prompt": r.SystemPrompt, "request_id": r.RequestID,
-		"model": r.Model, "provider": r.Provider, "response_topic": topic,
-	})
+	seen, err := recent(ctx, r.Messages)
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	direct, err := hooks.Trigger(abi.TopicBeforeBuild, hook{r, seen, topic})
 	if err != nil {
 		return nil, err
 	}
@@ -77,16 +80,22 @@ const hookMessages = abi.MaxHookRequest / 2
 
 // recent is the end of the conversation, as much as a hook can carry. Contributors look at
 // what was said last; a long session must not end because of them.
-func recent(ctx *sdk.Context, all []abi.ChatMessage) []abi.ChatMessage {
+func recent(ctx *sdk.Context, messages json.RawMessage) (all []json.RawMessage, err error) {
+	if empty(messages) {
+		return nil, nil
+	}
+	err = rawjson.Array(messages, func(m json.RawMessage) error {
+		all = append(all, m)
+		return nil
+	})
 	room := hookMessages
 	for i := len(all) - 1; i >= 0; i-- {
-		b, err := json.Marshal(all[i])
-		if room -= len(b) + 1; err != nil || room < 0 {
+		if room -= len(all[i]) + 1; room < 0 {
 			ctx.Debug("Contributors see the end of the conversation only", "messages", len(all)-1-i, "of", len(all))
-			return append([]abi.ChatMessage{}, all[i+1:]...)
+			return all[i+1:], err
 		}
 	}
-	return all
+	return all, err
 }
 
 // merge joins the contributions. Contributors run at once, so the order in which they come says

@@ -75,9 +75,9 @@ func (t *turn) assemble() error {
 		return err
 	}
 	t.enter(assembling, newID())
-	return ipc.Publish(abi.TopicAssemble, map[string]any{
-		"messages": t.messages, "system_prompt": identity, "request_id": t.awaits, "session_id": t.s.id,
-		"model": t.modelName(), "provider": strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
+	return ipc.Publish(abi.TopicAssemble, assembleRequest{
+		Messages: t.messages, SystemPrompt: identity, RequestID: t.awaits, SessionID: t.s.id,
+		Model: t.modelName(), Provider: strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
 	})
 }
 
@@ -121,15 +121,6 @@ func identityPrompt(session, workspace, directory string) (string, error) {
 		}
 	}
 	return defaultPrompt, nil
-}
-
-type promptResponse struct {
-	SystemPrompt      string                  `json:"system_prompt"`
-	UserContextPrefix string                  `json:"user_context_prefix"`
-	RequestID         string                  `json:"request_id"`
-	SessionID         string                  `json:"session_id"`
-	Tools             []abi.LlmToolDefinition `json:"tools"`
-	Error             string                  `json:"error"`
 }
 
 // handlePromptResponse sends the first request of the turn.

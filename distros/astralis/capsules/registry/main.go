@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/kv"
 	"github.com/unicity-astrid/astrid-go/sdk/time"
 )
 
@@ -116,12 +118,19 @@ func handleGetProviders(*sdk.Context, any) error {
 // handleGetActive answers on the bus, and to a hook directly. Who asks for a model by its id gets
 // that one, or null, and others are not told.
 func handleGetActive(_ *sdk.Context, raw []byte) (sdk.Verdict, error) {
+	var q abi.ModelQuery
+	named := json.Unmarshal(raw, &q) == nil && q.ModelID != ""
+	if active, err := storedActive(); err != nil || active != nil && !named {
+		if err == nil {
+			err = ipc.Publish(topicActive, active)
+		}
+		return sdk.Reply(active), err
+	}
 	s, err := stored.Load()
 	if err != nil {
 		return sdk.Verdict{}, err
 	}
-	var q abi.ModelQuery
-	if json.Unmarshal(raw, &q) == nil && q.ModelID != "" {
+	if named {
 		found := abi.FindModel(s.Providers, q.ModelID)
 		if found == nil {
 			d, err := discover()
@@ -143,6 +152,43 @@ func handleGetActive(_ *sdk.Context, raw []byte) (sdk.Verdict, error) {
 		return sdk.Verdict{}, err
 	}
 	return sdk.Reply(s.active()), nil
+}
+
+// storedActive is the active model as it was stored, nil if none is. Each turn asks for it, and the list may be long.
+func storedActive() (active json.RawMessage, err error) {
+	b, err := kv.Get(stored.Key)
+	if err != nil || len(b) == 0 {
+		return nil, err
+	}
+	var id string
+	var all json.RawMessage
+	err = rawjson.Object(b, func(name string, value json.RawMessage) error {
+		switch name {
+		case "active_model_id":
+			return json.Unmarshal(value, &id)
+		case "providers":
+			all = value
+		}
+		return nil
+	})
+	if err != nil || id == "" {
+		return nil, nil // what is damaged is dropped when it is loaded
+	}
+	err = rawjson.Array(all, func(entry json.RawMessage) error {
+		return rawjson.Object(entry, func(name string, value json.RawMessage) error {
+			if name != "id" {
+				return nil
+			}
+			if s, err := rawjson.Text(value); err == nil && s == id {
+				active = entry
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, nil
+	}
+	return active, nil
 }
 
 type setRequest struct {

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/kv"
 )
@@ -61,7 +63,7 @@ type getRequest struct {
 func handleGetMessages(ctx *sdk.Context, r getRequest) error {
 	workspace = ctx.Caller().Workspace
 	id := idOr(r.SessionID)
-	a := abi.SessionMessages{CorrelationID: r.CorrelationID, Messages: []abi.ChatMessage{}}
+	a := page{CorrelationID: r.CorrelationID}
 	var added []abi.ChatMessage
 	err := answer("get_messages", r.CorrelationID, &a, &a.Error, func() error {
 		stored, err := appendFirst(id, r, &added)
@@ -83,15 +85,15 @@ func appendFirst(id string, r getRequest, added *[]abi.ChatMessage) (stored bool
 	if len(r.AppendBeforeRead) == 0 || string(r.AppendBeforeRead) == "null" {
 		return false, nil
 	}
-	if err := json.Unmarshal(r.AppendBeforeRead, added); err != nil {
+	if *added, err = abi.DecodeMessages(r.AppendBeforeRead); err != nil {
 		return false, fmt.Errorf("failed to parse messages: %w", err)
 	}
 	return store(id, r.AppendID, r.Repeated, *added)
 }
 
 // messages fills in what was asked for.
-func messages(id string, r getRequest, a *abi.SessionMessages) error {
-	all, last, err := load(id)
+func messages(id string, r getRequest, a *page) error {
+	all, last, err := loadRaw(id)
 	if err != nil {
 		return err
 	}
@@ -107,8 +109,45 @@ func messages(id string, r getRequest, a *abi.SessionMessages) error {
 			all = all[:min(r.Limit, len(all))]
 		}
 	}
-	a.Messages = append(a.Messages, all...)
+	a.Messages = all
 	return nil
+}
+
+// page is an [abi.SessionMessages] whose messages are as they were stored.
+type page struct {
+	CorrelationID      string
+	Messages           []json.RawMessage
+	Total, Head, Start int
+	LastAppendID       string
+	Error              string
+}
+
+// AppendJSON writes the answer; what is empty and optional is left out.
+func (p *page) AppendJSON(dst []byte) ([]byte, error) {
+	dst = append(rawjson.AppendText(append(dst, `{"correlation_id":`...), p.CorrelationID), `,"messages":[`...)
+	for i, m := range p.Messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, m...)
+	}
+	dst = append(dst, ']')
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"total", p.Total}, {"head", p.Head}, {"start", p.Start}} {
+		if n.value != 0 {
+			dst = append(rawjson.AppendText(append(dst, ','), n.name), ':')
+			dst = strconv.AppendInt(dst, int64(n.value), 10)
+		}
+	}
+	if p.LastAppendID != "" {
+		dst = rawjson.AppendText(append(dst, `,"last_append_id":`...), p.LastAppendID)
+	}
+	if p.Error != "" {
+		dst = rawjson.AppendText(append(dst, `,"error":`...), p.Error)
+	}
+	return append(dst, '}'), nil
 }
 
 type clearResponse struct {

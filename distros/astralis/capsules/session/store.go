@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk/kv"
 	"github.com/unicity-astrid/astrid-go/sdk/time"
 )
@@ -33,10 +34,47 @@ type entry struct {
 	Messages []abi.ChatMessage `json:"messages"`
 }
 
+// AppendJSON writes the entry.
+func (e entry) AppendJSON(dst []byte) ([]byte, error) {
+	dst = strconv.AppendInt(append(dst, `{"at":`...), e.At, 10)
+	if e.ID != "" {
+		dst = rawjson.AppendText(append(dst, `,"id":`...), e.ID)
+	}
+	dst, err := abi.AppendMessages(append(dst, `,"messages":`...), e.Messages)
+	return append(dst, '}'), err
+}
+
+// UnmarshalJSON reads the entry.
+func (e *entry) UnmarshalJSON(b []byte) error {
+	*e = entry{}
+	raw, err := e.outline(b)
+	if err == nil {
+		e.Messages, err = abi.DecodeMessages(raw)
+	}
+	return err
+}
+
+// outline reads all but the messages.
+func (e *entry) outline(b []byte) (messages json.RawMessage, err error) {
+	messages = json.RawMessage("null")
+	err = rawjson.Object(b, func(name string, value json.RawMessage) (err error) {
+		switch name {
+		case "at":
+			err = json.Unmarshal(value, &e.At)
+		case "id":
+			e.ID, err = rawjson.Text(value)
+		case "messages":
+			messages = value
+		}
+		return err
+	})
+	return messages, err
+}
+
 // window is the context of a session as models see it.
 type window struct {
-	From int               `json:"from"`
-	Head []abi.ChatMessage `json:"head"`
+	From int             `json:"from"`
+	Head json.RawMessage `json:"head"`
 }
 
 // entries lists the keys of a session's appends and the number of the next one.
@@ -83,7 +121,7 @@ func read(id, key string) (e entry, err error) {
 	if err != nil {
 		return e, err
 	}
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if err := e.UnmarshalJSON(raw); err != nil {
 		return e, fmt.Errorf("session %s: %s is damaged: %w", id, key, err)
 	}
 	return e, nil
@@ -116,8 +154,41 @@ func each(id string, fn func(entry) (bool, error)) error {
 	return nil
 }
 
+// loadRaw is load for what is only passed on: models are sent the whole session again and again.
+func loadRaw(id string) (all []json.RawMessage, last string, err error) {
+	keys, _, err := entries(id)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, k := range keys {
+		raw, err := kv.Get(k)
+		if err != nil {
+			return nil, "", err
+		}
+		var e entry
+		messages, err := e.outline(raw)
+		if err == nil {
+			all, err = items(all, messages)
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("session %s: %s is damaged: %w", id, k, err)
+		}
+		last = e.ID
+	}
+	return all, last, nil
+}
+
+// items appends the items of a list.
+func items(all []json.RawMessage, list json.RawMessage) ([]json.RawMessage, error) {
+	err := rawjson.Array(list, func(m json.RawMessage) error {
+		all = append(all, m)
+		return nil
+	})
+	return all, err
+}
+
 // view is what a model is to see of a session's messages.
-func view(id string, all []abi.ChatMessage) (seen []abi.ChatMessage, head, start int, err error) {
+func view(id string, all []json.RawMessage) (seen []json.RawMessage, head, start int, err error) {
 	w, ok, err := kv.GetJSON[window](contextKey(id))
 	if err != nil {
 		return nil, 0, 0, err
@@ -125,7 +196,10 @@ func view(id string, all []abi.ChatMessage) (seen []abi.ChatMessage, head, start
 	if !ok || w.From > len(all) { // the latter cannot be of this session
 		return all, 0, 0, nil
 	}
-	return append(w.Head, all[w.From:]...), len(w.Head), w.From, nil
+	if seen, err = items(nil, w.Head); err != nil {
+		return nil, 0, 0, fmt.Errorf("session %s: its context is damaged: %w", id, err)
+	}
+	return append(seen, all[w.From:]...), len(seen), w.From, nil
 }
 
 // remove forgets a session. The record goes last: until then it can be removed again.

@@ -110,7 +110,11 @@ func handleSetContext(_ *sdk.Context, r abi.SessionContext) error {
 		if r.From < len(ms) && ms[r.From].Content.Result != nil {
 			return m, fmt.Errorf("message %d answers a tool call before it: they cannot be separated", r.From)
 		}
-		return m, kv.SetJSON(contextKey(m.SessionID), window{From: r.From, Head: r.Head})
+		head, err := abi.AppendMessages(nil, r.Head)
+		if err != nil {
+			return m, err
+		}
+		return m, kv.SetJSON(contextKey(m.SessionID), window{From: r.From, Head: head})
 	})
 }
 
