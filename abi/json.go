@@ -123,9 +123,9 @@ func (r *LlmRequest) UnmarshalJSON(b []byte) error {
 		var err error
 		switch name {
 		case "request_id":
-			err = json.Unmarshal(value, &r.RequestID)
+			r.RequestID, err = optionalText(value)
 		case "model":
-			err = json.Unmarshal(value, &r.Model)
+			r.Model, err = optionalText(value)
 		case "messages":
 			r.Messages, err = DecodeMessages(value)
 		case "tools":
@@ -164,14 +164,14 @@ func DecodeMessages(b []byte) (ms []ChatMessage, err error) {
 // UnmarshalJSON reads one message.
 func (m *ChatMessage) UnmarshalJSON(b []byte) error {
 	*m = ChatMessage{}
-	return rawjson.Object(b, func(name string, value json.RawMessage) error {
+	return rawjson.Object(b, func(name string, value json.RawMessage) (err error) {
 		switch name {
 		case "role":
-			return json.Unmarshal(value, &m.Role)
+			m.Role, err = optionalText(value)
 		case "content":
-			return m.Content.UnmarshalJSON(value)
+			err = m.Content.UnmarshalJSON(value)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -179,16 +179,19 @@ func (m *ChatMessage) UnmarshalJSON(b []byte) error {
 func DecodeTools(b []byte) (tools []LlmToolDefinition, err error) {
 	err = rawjson.Array(b, func(value json.RawMessage) error {
 		var t LlmToolDefinition
-		err := rawjson.Object(value, func(name string, value json.RawMessage) error {
+		err := rawjson.Object(value, func(name string, value json.RawMessage) (err error) {
 			switch name {
 			case "name":
-				return json.Unmarshal(value, &t.Name)
+				t.Name, err = optionalText(value)
 			case "description":
-				return json.Unmarshal(value, &t.Description)
+				if string(value) != "null" {
+					t.Description = new(string)
+					*t.Description, err = rawjson.Text(value)
+				}
 			case "input_schema":
 				t.InputSchema = bytes.Clone(value)
 			}
-			return nil
+			return err
 		})
 		tools = append(tools, t)
 		return err
@@ -217,7 +220,7 @@ func (s *SessionMessages) UnmarshalJSON(b []byte) error {
 		case "messages":
 			s.Messages, err = DecodeMessages(value)
 		case "correlation_id":
-			err = json.Unmarshal(value, &s.CorrelationID)
+			s.CorrelationID, err = optionalText(value)
 		case "total":
 			err = json.Unmarshal(value, &s.Total)
 		case "head":
@@ -225,9 +228,9 @@ func (s *SessionMessages) UnmarshalJSON(b []byte) error {
 		case "start":
 			err = json.Unmarshal(value, &s.Start)
 		case "last_append_id":
-			err = json.Unmarshal(value, &s.LastAppendID)
+			s.LastAppendID, err = optionalText(value)
 		case "error":
-			err = json.Unmarshal(value, &s.Error)
+			s.Error, err = optionalText(value)
 		}
 		return err
 	})

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -156,17 +157,40 @@ func (p *Provider) sized(m Model, standard bool) (Model, error) {
 }
 
 func (p *Provider) table() (*Table, error) {
-	t, err := ParseTable(env.Get("models"))
-	if err == nil && !p.NeedsKey {
+	text := env.Get("models")
+	if p.read.table != nil && p.read.text == text {
+		return p.read.table, nil
+	}
+	t, err := ParseTable(text)
+	if err != nil {
+		return t, err
+	}
+	if !p.NeedsKey {
 		t.rows = slices.DeleteFunc(t.rows, func(m Model) bool { return m.ID == "*" })
 	}
-	return t, err
+	p.read.text, p.read.table = text, t
+	return t, nil
+}
+
+// read is what was made of the settings and the stored list last: each request needs it, and it seldom changes.
+type read struct {
+	text  string
+	table *Table
+	raw   []byte
+	list  kept
 }
 
 // list is the list that was fetched last, if it is from the server that is configured now.
 func (p *Provider) list() kept {
-	l, ok, err := kv.GetJSON[kept](listKey)
-	if err != nil || !ok || l.From != Endpoint("") {
+	raw, err := kv.Get(listKey)
+	if err == nil && !bytes.Equal(raw, p.read.raw) {
+		p.read.raw, p.read.list = nil, kept{}
+		if err = json.Unmarshal(raw, &p.read.list); err == nil {
+			p.read.raw = raw
+		}
+	}
+	l := p.read.list
+	if err != nil || len(raw) == 0 || l.From != Endpoint("") {
 		return kept{} // it is fetched anew when somebody asks for it
 	}
 	return l

@@ -30,6 +30,8 @@ type Provider struct {
 	List func() *http.Request
 	// Listed reads one entry of the list's field "data". An empty ID leaves it out.
 	Listed func(entry json.RawMessage) Model
+
+	read read
 }
 
 // Register registers the handlers of the manifest's interceptors.
