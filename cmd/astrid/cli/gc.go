@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unicity-astrid/astrid-go/capsule/meter"
+	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
@@ -96,10 +96,7 @@ func (g *garbage) stores() ([]string, error) {
 	return out, nil
 }
 
-// compiled drops what is on record of binaries that are gone, or of another rewriter, and what is
-// left of compilations that were interrupted. The
-// compiler's own files do not say which module they belong to: when anything is stale, all
-// of them go, and the next start compiles what it needs.
+// compiled drops from the compile cache what belongs to binaries that are gone.
 func (g *garbage) compiled(stores []string) error {
 	all, err := store.List(stores...)
 	if err != nil {
@@ -111,52 +108,23 @@ func (g *garbage) compiled(stores []string) error {
 			keep[i.Meta.WasmHash] = true
 		}
 	}
-	stale := func(name string) bool {
-		hash, rest, _ := strings.Cut(name, "-")
-		return !keep[hash] || !strings.HasPrefix(rest, meter.Version+"-")
-	}
-	cache := g.c.home.CacheDir()
-	if err := g.sweep(filepath.Join(cache, "known"), stale); err != nil {
-		return err
-	}
-	before := g.files
-	if err := g.sweep(filepath.Join(cache, "code"), stale); err != nil {
-		return err
-	}
-	gone := func(string) bool { return true }
-	if g.files > before {
-		if err := g.sweep(filepath.Join(cache, "native"), gone); err != nil {
-			return err
-		}
-	}
-	interrupted, err := filepath.Glob(filepath.Join(cache, "compile-*"))
+	stale, err := wasm.Stale(g.c.home.CacheDir(), func(hash string) bool { return keep[hash] })
 	if err != nil {
 		return err
 	}
-	for _, dir := range interrupted {
-		if err := g.sweep(dir, gone); err != nil {
+	for _, path := range stale {
+		fi, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && g.now().Sub(fi.ModTime()) < grace {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := g.drop(path); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sweep drops the stale files below a directory that are older than the grace period.
-func (g *garbage) sweep(dir string, stale func(name string) bool) error {
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !stale(e.Name()) {
-			return err
-		}
-		fi, err := e.Info()
-		if err != nil || g.now().Sub(fi.ModTime()) < grace {
-			return err
-		}
-		return g.drop(path)
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // drop deletes a file, or says that it would.
