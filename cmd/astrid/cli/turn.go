@@ -140,6 +140,11 @@ func (t *turn) result() error {
 	if t.refused > 0 {
 		return fail(ExitDenied, "%s denied: astrid audit query --verdict deny shows it, go on with --session %s", count(t.refused, "action"), t.session)
 	}
+	for _, c := range t.calls {
+		if c.Code == abi.CodeUnsupported.String() { // it says what to do, as where there is no sandbox
+			return fail(ExitDenied, "%s", printable(c.Content))
+		}
+	}
 	return nil
 }
 
