@@ -125,8 +125,12 @@ func openBoltFile(path string, o *bolt.Options) (db *bolt.DB, err error) {
 		return nil, corrupt(path, err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(boltBucket)
-		return err
+		for _, name := range [][]byte{boltBucket, boltBigBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		db.Close()
@@ -156,7 +160,7 @@ func corrupt(path string, cause error) error {
 }
 
 // boltReader reads from one bbolt transaction. It marks bbolt's panics, to tell them from those of a caller's function.
-type boltReader struct{ b *bolt.Bucket }
+type boltReader struct{ boltTables }
 
 func markDamage() {
 	if p := recover(); p != nil {
@@ -166,14 +170,23 @@ func markDamage() {
 
 func (r boltReader) get(key string) ([]byte, bool) {
 	defer markDamage()
-	val := r.b.Get([]byte(key))
-	return val, val != nil
+	k := []byte(key)
+	val := r.kv.Get(k)
+	if val == nil {
+		return nil, false
+	}
+	return r.value(k, val), true
 }
 
-func (r boltReader) ascend(from string, visit func(string, []byte) bool) {
+func (r boltReader) ascend(from string, values bool, visit func(string, []byte) bool) {
 	defer markDamage()
-	c := r.b.Cursor()
+	c := r.kv.Cursor()
 	for k, v := c.Seek([]byte(from)); k != nil; k, v = c.Next() {
+		if values {
+			v = r.value(k, v)
+		} else {
+			v = nil
+		}
 		if !visit(string(k), v) {
 			return
 		}
@@ -189,7 +202,7 @@ func (e *boltEngine) view(fn func(reader)) (err error) {
 	defer e.failed.guard(e.path, &err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	err = e.db.View(func(tx *bolt.Tx) error {
-		fn(boltReader{tx.Bucket(boltBucket)})
+		fn(boltReader{tables(tx)})
 		return nil
 	})
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {

@@ -119,7 +119,7 @@ func (e *boltEngine) commitLoop() {
 func (e *boltEngine) commitGroup(jobs []*job) (rest []*job) {
 	var ran []*job
 	err := e.commit(func(tx *bolt.Tx) error {
-		b := tx.Bucket(boltBucket)
+		t := tables(tx)
 		size, dirty := 0, false
 		for len(jobs) > 0 && size < groupBytes {
 			j := jobs[0]
@@ -131,11 +131,11 @@ func (e *boltEngine) commitGroup(jobs []*job) (rest []*job) {
 			if j.err = j.ctx.Err(); j.err != nil { // ended, and the caller has not noticed yet
 				continue
 			}
-			buf := &buffer{base: boltReader{b}}
+			buf := &buffer{base: boltReader{t}}
 			if j.err = buf.run(j.fn); j.err != nil {
 				continue
 			}
-			n, err := apply(b, buf.writes)
+			n, err := apply(t, buf.writes)
 			if err != nil {
 				return err
 			}
@@ -182,12 +182,12 @@ func (e *boltEngine) commit(fn func(*bolt.Tx) error) (err error) {
 	return err
 }
 
-func apply(b *bolt.Bucket, writes map[string]write) (size int, err error) {
+func apply(t boltTables, writes map[string]write) (size int, err error) {
 	for key, w := range writes {
 		if w.deleted {
-			err = b.Delete([]byte(key))
+			err = t.delete([]byte(key))
 		} else {
-			err = b.Put([]byte(key), w.val)
+			err = t.put([]byte(key), w.val)
 		}
 		if err != nil {
 			return size, err

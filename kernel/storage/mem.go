@@ -35,7 +35,7 @@ func (e *memEngine) get(key string) ([]byte, bool) {
 	return val, ok
 }
 
-func (e *memEngine) ascend(from string, visit func(string, []byte) bool) {
+func (e *memEngine) ascend(from string, _ bool, visit func(string, []byte) bool) {
 	i, _ := slices.BinarySearch(e.keys, from)
 	for _, key := range e.keys[i:] {
 		if !visit(key, e.vals[key]) {

@@ -59,7 +59,7 @@ func pages(ctx context.Context, v viewer, prefix string, values bool, each func(
 		size := 0
 		more = false
 		err := v.view(func(r reader) {
-			r.ascend(from, func(key string, val []byte) bool {
+			r.ascend(from, values, func(key string, val []byte) bool {
 				if !strings.HasPrefix(key, prefix) {
 					return false
 				}

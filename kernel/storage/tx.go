@@ -10,10 +10,11 @@ import (
 )
 
 // reader is what a transaction needs of the state below it. Both methods may return memory of the engine;
-// the transaction copies what it hands out. ascend visits keys ≥ from until visit returns false.
+// the transaction copies what it hands out. ascend visits keys ≥ from until visit returns false, with their values if they are
+// asked for.
 type reader interface {
 	get(key string) ([]byte, bool)
-	ascend(from string, visit func(key string, val []byte) bool)
+	ascend(from string, values bool, visit func(key string, val []byte) bool)
 }
 
 // write is the outcome for one key: a value, or its deletion.
@@ -93,7 +94,7 @@ func (b *buffer) Scan(prefix string, fn func(key string, val []byte) error) erro
 	}
 	writes := maps.Clone(b.writes)
 	var keys []string
-	b.base.ascend(prefix, func(key string, _ []byte) bool {
+	b.base.ascend(prefix, false, func(key string, _ []byte) bool {
 		if !strings.HasPrefix(key, prefix) {
 			return false
 		}
