@@ -17,7 +17,7 @@ import (
 // ExitAlreadyRunning is the exit code of a daemon that found another one running.
 const ExitAlreadyRunning = 75
 
-// startTimeout is how long a daemon may take to boot. The first boot compiles every capsule.
+// startTimeout is how long a daemon may boot without compiling anything more.
 const startTimeout = 90 * time.Second
 
 // StartOptions says which daemon to start.
@@ -44,7 +44,7 @@ func (e *BootError) Error() string {
 // started tells that it is ours. Any number of clients may do so at one time: one of the
 // daemons wins, all clients connect to it. A daemon that is about to leave is waited for.
 func Ensure(ctx context.Context, o StartOptions) (c *Conn, started bool, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, &BootError{Reason: fmt.Sprintf("it was not ready within %s", startTimeout), Log: o.Home.LogDir()})
+	ctx, cancel := patience(ctx, o.Home, startTimeout, &BootError{Reason: fmt.Sprintf("it has done nothing for %s", startTimeout), Log: o.Home.LogDir()})
 	defer cancel()
 	if o.Slow <= 0 {
 		o.Slow = 1500 * time.Millisecond
