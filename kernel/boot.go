@@ -165,6 +165,7 @@ func (k *Kernel) Shutdown(reason string) error {
 	k.cancel(fmt.Errorf("daemon is shutting down: %s", reason))
 	k.tasks.Wait()
 	if k.registry != nil {
+		k.keepNeeds()
 		for _, c := range k.registry.List() {
 			errs = append(errs, c.Stop(ctx))
 		}

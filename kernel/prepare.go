@@ -15,7 +15,7 @@ import (
 func (k *Kernel) prepare(ctx context.Context) {
 	g := new(errgroup.Group)
 	g.SetLimit(2)
-	for _, c := range k.registry.List() {
+	for _, c := range k.byNeed() {
 		g.Go(func() error {
 			k.mu.Lock()
 			e := k.engines[c.ID()]

@@ -39,12 +39,18 @@ var demoGuest = sync.OnceValues(func() ([]byte, error) {
 // putDemo installs a version of the demo capsule whose tool says greeting.
 func putDemo(t *testing.T, h home.Home, version, greeting string) {
 	t.Helper()
+	putGuest(t, h, "demo", version, greeting)
+}
+
+// putGuest installs it under another name.
+func putGuest(t *testing.T, h home.Home, name, version, greeting string) {
+	t.Helper()
 	wasm, err := demoGuest()
 	if err != nil {
 		t.Fatal(err)
 	}
 	manifest := fmt.Sprintf(`[package]
-name = "demo"
+name = %q
 version = %q
 [[component]]
 id = "demo"
@@ -56,7 +62,7 @@ greeting = { type = "string", default = %q }
 [[interceptor]]
 event = "tool.v1.execute.demo"
 action = "tool_execute_demo"
-`, version, greeting)
+`, name, version, greeting)
 	var b bytes.Buffer
 	if err := store.Pack(&b, []store.File{{Name: capsule.ManifestName, Data: []byte(manifest)}, {Name: "g.wasm", Data: wasm}}); err != nil {
 		t.Fatal(err)

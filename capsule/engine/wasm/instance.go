@@ -142,6 +142,8 @@ func (i *Instance) Call(ctx context.Context, in *capsule.Invocation) ([]byte, er
 	lifecycle := export == abi.ExportInstall || export == abi.ExportUpgrade
 	if lifecycle {
 		limit = abi.LifecycleDeadline
+	} else {
+		i.e.needed.CompareAndSwap(0, time.Now().UnixNano())
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: the call took longer than %s", context.DeadlineExceeded, limit))
 	defer cancel()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -18,6 +20,7 @@ type Engine struct {
 	contract
 	usage *Usage
 
+	needed   atomic.Int64           // when the first call came, ns since the epoch
 	again    func() ([]byte, error) // the verified binary once more
 	mu       sync.Mutex
 	compiled wazero.CompiledModule // nil until somebody needs it
@@ -100,6 +103,14 @@ func (e *Engine) HasRun() bool { return e.hasRun }
 
 // Exports tells whether the module has that entry point.
 func (e *Engine) Exports(name string) bool { return e.entries[name] }
+
+// NeededAt is when somebody first called the capsule, its hooks of installation aside; zero if nobody did.
+func (e *Engine) NeededAt() time.Time {
+	if ns := e.needed.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
 
 // Usage returns what the capsule's guests have used so far.
 func (e *Engine) Usage() *Usage { return e.usage }
