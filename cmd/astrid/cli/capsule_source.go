@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,12 +40,16 @@ var errUnchanged = errors.New("nothing newer")
 // archive that it builds of a project. scratch is where it may write. have is the hash of
 // the archive that is installed; a release with that hash is errUnchanged.
 func (c *capsules) packageOf(ctx context.Context, source, scratch, have string, o origin) (found, error) {
+	if name, ok := strings.CutPrefix(source, builtin); ok {
+		return unpackBuiltin(name, scratch)
+	}
 	if remote.Is(source) {
 		return c.fetch(ctx, source, scratch, have, o)
 	}
 	if strings.HasPrefix(source, "openclaw:") {
 		return found{}, fail(ExitUsage, "%s: OpenClaw plugins are not supported", source)
 	}
+	name := source
 	if !filepath.IsAbs(source) {
 		dir, err := c.sys.Getwd()
 		if err != nil {
@@ -55,6 +60,8 @@ func (c *capsules) packageOf(ctx context.Context, source, scratch, have string, 
 	f := found{path: source, source: source}
 	info, err := os.Stat(source)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsRune(name, filepath.Separator):
+		return unpackBuiltin(name, scratch)
 	case err != nil:
 		return f, fail(ExitError, "there is nothing to install: %w", err)
 	case !info.IsDir() && strings.HasSuffix(source, store.ArchiveSuffix):
