@@ -227,6 +227,8 @@ func (s *SessionMessages) UnmarshalJSON(b []byte) error {
 			err = json.Unmarshal(value, &s.Head)
 		case "start":
 			err = json.Unmarshal(value, &s.Start)
+		case "earlier":
+			err = json.Unmarshal(value, &s.Earlier)
 		case "last_append_id":
 			s.LastAppendID, err = optionalText(value)
 		case "error":

@@ -60,7 +60,7 @@ func TestLlmRequest(t *testing.T) {
 
 // TestSessionMessagesJSON: all fields are read.
 func TestSessionMessagesJSON(t *testing.T) {
-	want := SessionMessages{CorrelationID: "c", Messages: []ChatMessage{TextMessage(RoleUser, "x")}, Total: 1, Head: 2, Start: 3, LastAppendID: "a", Error: "e"}
+	want := SessionMessages{CorrelationID: "c", Messages: []ChatMessage{TextMessage(RoleUser, "x")}, Total: 1, Head: 2, Start: 3, Earlier: 4, LastAppendID: "a", Error: "e"}
 	v := reflect.ValueOf(want)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {

@@ -17,12 +17,12 @@ const (
 	MaxUplinkField     = 512
 	MaxUplinkID        = 128
 	MaxUplinkContent   = 1 << 20
-	MaxHookRequest     = 1 << 20
 	MaxCapabilityCheck = 1024
 	MaxProcessHandle   = 256
 	MaxProcessRead     = 1 << 20 // a request to read, with input for the program
 	MaxProcessOutput   = 1 << 20 // kept of each stream of a program
 	MaxPublish         = 5 << 20
+	MaxHookRequest     = MaxPublish + 64<<10 // whatever may be published may be asked about
 	MaxPublishPerSec   = 10 << 20
 	MaxApprovalAction  = 256 // characters
 	MaxApprovalText    = 1024

@@ -43,6 +43,10 @@ type SessionMessagesRequest struct {
 	// From and Limit page through a session that is too long for one answer; Limit 0 is no limit.
 	From  int `json:"from,omitempty"`
 	Limit int `json:"limit,omitempty"`
+	// Last asks for the end of the session: about so many messages, for appends stay whole, of at most about
+	// 1 MiB. Before goes on from there towards the beginning: it is Earlier of the answer before.
+	Last   int `json:"last,omitempty"`
+	Before int `json:"before,omitempty"`
 }
 
 // SessionMessages answers a [SessionMessagesRequest].
@@ -54,6 +58,8 @@ type SessionMessages struct {
 	Total int `json:"total,omitempty"`
 	Head  int `json:"head,omitempty"`
 	Start int `json:"start,omitempty"`
+	// Earlier is where to go on when the end was asked for; 0 is that nothing is before it.
+	Earlier int `json:"earlier,omitempty"`
 	// LastAppendID is the name of the session's last append.
 	LastAppendID string `json:"last_append_id,omitempty"`
 	Error        string `json:"error,omitempty"`

@@ -114,13 +114,13 @@ func TestTonguesAndLongAnswers(t *testing.T) {
 	if r.err != "" {
 		t.Errorf("standard error: %q", r.err)
 	}
-	const size = 256 << 10
-	if r := b.run("", "-p", "scenario:big:262144").want(t, 0); len(r.out) < size || len(r.out) > size+1 {
+	const size = 1 << 20
+	if r := b.run("", "-p", "scenario:big:1048576").want(t, 0); len(r.out) < size || len(r.out) > size+1 {
 		t.Errorf("of an answer of %d bytes %d came", size, len(r.out))
 	}
 	x := b.open(80, 24, b.cmd("chat"))
 	x.see("safe")
-	x.press("scenario:big:262144\r")
+	x.press("scenario:big:1048576\r")
 	x.press("and then\r") // waits
 	x.see("You said: and then")
 	x.press("\x1b[5~\x1b[5~\x1b[5~")

@@ -24,6 +24,9 @@ type conversation struct {
 	usage   abi.Usage       // of this session since it was opened
 	tokens  uint64          // what a model sees of it, estimated
 	plan    []step
+
+	measured bool                           // the provider has counted tokens
+	results  map[string]*abi.ToolCallResult // of calls that are older than what is loaded
 }
 
 // bytesPerToken is how much text a token is, roughly.
@@ -255,7 +258,7 @@ func (c *conversation) finish(d abi.TurnCompleted) {
 	c.usage.InputTokens += d.Usage.InputTokens
 	c.usage.OutputTokens += d.Usage.OutputTokens
 	if d.Iterations == 1 { // one request: it is exactly what the model saw and said
-		c.tokens = d.Usage.InputTokens + d.Usage.OutputTokens
+		c.tokens, c.measured = d.Usage.InputTokens+d.Usage.OutputTokens, true
 	}
 	c.turn, c.done = "", d.TurnID
 	c.showQueue()
@@ -326,45 +329,95 @@ func (c *conversation) dropRound() {
 }
 
 func (c *conversation) addAnswer(text string) {
-	for i, b := range splitBlocks(strings.TrimLeft(text, "\n")) {
-		it := newItem(kindText, b)
-		it.first = i == 0
+	for _, it := range answerItems(text) {
 		c.add(it)
 	}
 }
 
-// load shows a session's history.
+func answerItems(text string) (out []*item) {
+	for i, b := range splitBlocks(strings.TrimLeft(text, "\n")) {
+		it := newItem(kindText, b)
+		it.first = i == 0
+		out = append(out, it)
+	}
+	return out
+}
+
+// load shows a session's history, or the end of it.
 func (c *conversation) load(messages []abi.ChatMessage) {
-	c.items, c.plan = nil, nil
-	c.tokens = abi.EstimateAll(messages)
+	c.plan, c.answer, c.tokens, c.measured, c.results = nil, "", 0, false, nil
+	c.items = c.history(messages)
+	c.newRound()
+}
+
+// older shows what was said before everything that is there. The window stays where it is.
+func (c *conversation) older(messages []abi.ChatMessage) {
+	before := c.history(messages)
+	if n := len(before); n > 0 {
+		if first := len(c.items) > 0 && c.top == 0; first && !(c.items[0].kind == kindTool && before[n-1].kind == kindTool) {
+			c.off++ // the line that sets it apart
+		}
+		c.items = append(before, c.items...)
+		c.top += n
+		c.round += n
+	}
+}
+
+// history makes items of messages that are older than all others.
+func (c *conversation) history(messages []abi.ChatMessage) (out []*item) {
+	if !c.measured {
+		c.tokens += abi.EstimateAll(messages)
+	}
+	plan, answer := []step(nil), ""
 	cards := make(map[string]*item)
 	for _, m := range messages {
 		switch content := m.Content; {
 		case content.Result != nil:
 			if it := cards[content.Result.CallID]; it != nil {
 				it.tool.finish(content.Result)
+				continue
 			}
+			if c.results == nil {
+				c.results = make(map[string]*abi.ToolCallResult)
+			}
+			c.results[content.Result.CallID] = content.Result
 		case content.Calls != nil:
 			for _, call := range content.Calls {
 				it := &item{kind: kindTool, tool: newCard(call, time.Time{})}
 				cards[call.ID] = it
 				if p := planOf(call.Arguments); p != nil {
-					c.plan = p
+					plan = p
 				}
-				c.items = append(c.items, it)
+				out = append(out, it)
 			}
 		default:
-			c.loadText(m.Role, content)
+			text := textOf(content)
+			switch m.Role {
+			case abi.RoleUser:
+				out = append(out, newItem(kindUser, text))
+			case abi.RoleAssistant:
+				out = append(out, answerItems(text)...)
+				answer = text
+			}
 		}
 	}
-	c.stopCards()
-	for _, it := range cards {
+	for id, it := range cards {
+		if r := c.results[id]; r != nil && !it.tool.done {
+			it.tool.finish(r)
+			delete(c.results, id)
+		}
 		it.tool.cut = !it.tool.done
 	}
-	c.newRound()
+	if c.plan == nil {
+		c.plan = plan
+	}
+	if c.answer == "" {
+		c.answer = answer
+	}
+	return out
 }
 
-func (c *conversation) loadText(role string, content abi.Content) {
+func textOf(content abi.Content) string {
 	text := content.Text
 	for _, p := range content.Parts {
 		if p.Type == "text" {
@@ -373,14 +426,7 @@ func (c *conversation) loadText(role string, content abi.Content) {
 			text += "[image]"
 		}
 	}
-	text = printable(text)
-	switch role {
-	case abi.RoleUser:
-		c.items = append(c.items, newItem(kindUser, text))
-	case abi.RoleAssistant:
-		c.addAnswer(text)
-		c.answer = text
-	}
+	return printable(text)
 }
 
 func (c *conversation) notice(text string) { c.add(newItem(kindNotice, text)) }

@@ -165,6 +165,52 @@ func FuzzHostileText(f *testing.F) {
 	})
 }
 
+// A long session comes from its end: what is older is put before it, without moving what is being read.
+func TestOlderHistory(t *testing.T) {
+	list := many(60)
+	call := abi.ChatMessage{Role: abi.RoleAssistant, Content: abi.Content{Calls: []abi.ToolCall{{ID: "c", Name: "look", Arguments: []byte(`{}`)}}}}
+	result := abi.ChatMessage{Role: abi.RoleTool, Content: abi.Content{Result: &abi.ToolCallResult{CallID: "c", Content: "seen"}}}
+	whole := append(append(list[:40:40], call, result), list[40:]...)
+	at := 41 // between the call and its result
+	b := newOnline(t, 80, 24)
+	b.put(connectedMsg{session: testSession, pid: 1, resumed: true, history: whole[at:], load: "one"})
+	for _, where := range []string{"end", "middle", "top"} {
+		switch where {
+		case "middle":
+			b.keys("pgup")
+		case "top":
+			b.keys("ctrl+home")
+		}
+		before := b.frame()
+		b.put(olderMsg{"another", list})
+		if got := b.frame(); got != before {
+			t.Errorf("%s: what another reading found is shown:\n%s", where, got)
+		}
+		if where != "top" {
+			continue
+		}
+		b.put(olderMsg{"one", whole[20:at]})
+		if got := b.frame(); got != before {
+			t.Errorf("the window moves:\n%s\nwas\n%s", got, before)
+		}
+		b.put(olderMsg{"one", whole[:20]})
+		if got := b.frame(); got != before {
+			t.Errorf("the window moves:\n%s\nwas\n%s", got, before)
+		}
+	}
+	all := newOnline(t, 80, 24, whole...)
+	for _, k := range []string{"ctrl+home", "pgdown", "ctrl+end"} {
+		b.keys(k)
+		all.keys(k)
+		if got, want := b.frame(), all.frame(); got != want {
+			t.Errorf("%s:\n%s\nread at once it is\n%s", k, got, want)
+		}
+	}
+	if b.tokens != all.tokens || b.answer != all.answer {
+		t.Errorf("%d tokens, answer %q; read at once %d, %q", b.tokens, b.answer, all.tokens, all.answer)
+	}
+}
+
 func TestHistoryIsOpenedFast(t *testing.T) {
 	b := newOnline(t, 120, 40, many(5000)...)
 	b.frame()

@@ -22,6 +22,12 @@ type (
 		history []abi.ChatMessage
 		problem string // why there is no history
 		resumed bool   // the person chose this session
+		load    string // names this reading of the history
+	}
+	// olderMsg: more of the history, before what was read so far.
+	olderMsg struct {
+		load     string
+		messages []abi.ChatMessage
 	}
 	// lostMsg: the connection ended; the link tries again by itself.
 	lostMsg struct{ err error }

@@ -241,10 +241,13 @@ func (l *link) entries(ctx context.Context, all bool) ([]audit.Entry, error) {
 	return list, nil
 }
 
+// previewed is how many messages of a session its preview is made of.
+const previewed = 50
+
 // messagesOf reads the end of another session's conversation.
 func (l *link) messagesOf(ctx context.Context, c *client.Conn, session string) ([]abi.ChatMessage, error) {
 	var r abi.SessionMessages
-	err := l.askSessions(ctx, c, "get_messages", abi.SessionMessagesRequest{SessionID: session, CorrelationID: l.asker}, &r)
+	err := l.askSessions(ctx, c, "get_messages", abi.SessionMessagesRequest{SessionID: session, CorrelationID: l.asker, Last: previewed}, &r)
 	if err == nil && r.Error != "" {
 		err = errors.New(r.Error)
 	}

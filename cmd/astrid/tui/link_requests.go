@@ -31,7 +31,7 @@ func (l *link) show(ctx context.Context, conn *client.Conn, correlation string, 
 	session := l.currentSession()
 	topic := abi.TopicSessionGetResponse + correlation
 	c := l.await(topic)
-	msg := connectedMsg{session: session, resumed: resumed}
+	msg := connectedMsg{session: session, resumed: resumed, load: correlation}
 	var st abi.DaemonStatus
 	if err := l.manage(ctx, conn, abi.MethodGetStatus, nil, &st); err == nil {
 		msg.pid = st.PID
@@ -40,9 +40,11 @@ func (l *link) show(ctx context.Context, conn *client.Conn, correlation string, 
 	if err != nil && ctx.Err() == nil {
 		msg.problem = err.Error()
 	}
-	err = conn.Publish(ctx, abi.TopicSessionGet, session, "", map[string]string{"session_id": session, "correlation_id": correlation})
+	var end abi.SessionMessages
+	err = conn.Publish(ctx, abi.TopicSessionGet, session, "", abi.SessionMessagesRequest{SessionID: session, CorrelationID: correlation, Last: firstMessages})
 	if err == nil {
-		msg.history, err = l.history(ctx, topic, c)
+		end, err = l.history(ctx, topic, c)
+		msg.history = end.Messages
 	}
 	if errors.Is(err, client.ErrClosed) || errors.Is(err, errOffline) || ctx.Err() != nil {
 		return false
@@ -51,25 +53,54 @@ func (l *link) show(ctx context.Context, conn *client.Conn, correlation string, 
 		msg.problem = err.Error()
 	}
 	l.send(msg)
+	if end.Earlier > 0 {
+		l.spawn(func() { l.readOlder(ctx, conn, session, correlation, end.Earlier) })
+	}
 	return true
 }
 
-func (l *link) history(ctx context.Context, topic string, c <-chan abi.Message) ([]abi.ChatMessage, error) {
+const (
+	// firstMessages is how much of a session is read before it is shown, moreMessages how much at once
+	// of what is before that.
+	firstMessages = 100
+	moreMessages  = 1000
+)
+
+// readOlder reads what is before the end of the session, piece by piece.
+func (l *link) readOlder(ctx context.Context, conn *client.Conn, session, load string, before int) {
+	for before > 0 && l.currentSession() == session {
+		var r abi.SessionMessages
+		err := l.askSessions(ctx, conn, "get_messages", abi.SessionMessagesRequest{SessionID: session, CorrelationID: l.asker, Last: moreMessages, Before: before}, &r)
+		if err == nil && r.Error != "" {
+			err = errors.New(r.Error)
+		}
+		if errors.Is(err, client.ErrClosed) || errors.Is(err, errOffline) || ctx.Err() != nil {
+			return // the reader tells
+		}
+		if err != nil {
+			l.send(failedMsg{what: "the session's beginning could not be read", err: err})
+			return
+		}
+		l.send(olderMsg{load, r.Messages})
+		if r.Earlier >= before {
+			return // nobody gets anywhere that way
+		}
+		before = r.Earlier
+	}
+}
+
+func (l *link) history(ctx context.Context, topic string, c <-chan abi.Message) (r abi.SessionMessages, err error) {
 	m, err := l.reply(ctx, topic, c, "the request for the session's history")
 	if err != nil {
-		return nil, err
-	}
-	var r struct {
-		Messages []abi.ChatMessage `json:"messages"`
-		Error    string            `json:"error"`
+		return r, err
 	}
 	if err := json.Unmarshal(unwrap(m.Payload), &r); err != nil {
-		return nil, fmt.Errorf("history of the session: %w", err)
+		return r, fmt.Errorf("history of the session: %w", err)
 	}
 	if r.Error != "" {
-		return nil, fmt.Errorf("history of the session: %s", r.Error)
+		return r, fmt.Errorf("history of the session: %s", r.Error)
 	}
-	return r.Messages, nil
+	return r, nil
 }
 
 // refreshAll asks for everything that the status line and the completion show.

@@ -77,7 +77,8 @@ type Model struct {
 	conn     connection
 	connNote string
 	pid      int
-	opened   bool // the history has been shown
+	opened   bool   // the history has been shown
+	loaded   string // which reading of it
 	mode     string
 	modelID  string // that answers next
 	finding  string // model that was asked for by name, until the list comes
@@ -219,6 +220,11 @@ func (m *Model) daemon(msg tea.Msg) {
 		m.connNote = oneLine(msg.note)
 	case connectedMsg:
 		m.connected(msg)
+	case olderMsg:
+		if msg.load == m.loaded {
+			m.older(msg.messages)
+			m.replay()
+		}
 	case lostMsg:
 		m.lost(msg.err)
 	case sentMsg:
@@ -346,6 +352,7 @@ func (m *Model) connected(msg connectedMsg) {
 		if msg.problem == "" {
 			m.load(msg.history)
 			m.replay()
+			m.loaded = msg.load
 		}
 	}
 	if msg.problem != "" {

@@ -74,9 +74,8 @@ func contributions(ctx *sdk.Context, r request) ([]contribution, error) {
 	return all, nil
 }
 
-// hookMessages is how many bytes of messages go into the hook. The rest of its limit is
-// for the system prompt and the record around them.
-const hookMessages = abi.MaxHookRequest / 2
+// hookMessages is how many bytes of messages go into the hook: each contributor gets a copy.
+const hookMessages = 512 << 10
 
 // recent is the end of the conversation, as much as a hook can carry. Contributors look at
 // what was said last; a long session must not end because of them.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/sdk/ipc"
 )
 
 func TestWithoutModel(t *testing.T) {
@@ -153,6 +154,48 @@ func TestRefusedEnd(t *testing.T) {
 		t.Errorf("turn %s runs", d.turn().id)
 	}
 	d.cancel("")
+}
+
+// Who waits for an answer is told why it does not come.
+func TestWithheldAnswer(t *testing.T) {
+	d := drive(t)
+	d.reach(streaming)
+	refused := 0
+	var told []abi.AgentResponse
+	var ended []abi.TurnCompleted
+	d.Handle(abi.IpcPublish, func(p []string) ([]byte, error) {
+		raw, err := ipc.Unwrap([]byte(p[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch p[0] {
+		case abi.TopicAgentResponse:
+			if strings.Contains(p[1], "secret") {
+				refused++
+				return nil, abi.Errorf(abi.CodeDenied, "no such words")
+			}
+			var r abi.AgentResponse
+			if err := json.Unmarshal(raw, &r); err != nil {
+				t.Fatal(err)
+			}
+			told = append(told, r)
+		case abi.TopicTurnCompleted:
+			var c abi.TurnCompleted
+			if err := json.Unmarshal(raw, &c); err != nil {
+				t.Fatal(err)
+			}
+			ended = append(ended, c)
+		}
+		return nil, nil
+	})
+	d.says("the secret")
+	d.stored(d.turn().awaits)
+	if refused != 1 || len(told) != 1 || !told[0].IsFinal || !strings.Contains(told[0].Text, "no such words") {
+		t.Errorf("refused %d, told %+v", refused, told)
+	}
+	if n := len(ended); n == 0 || ended[n-1].Error == nil || ended[n-1].StopReason != abi.StopError {
+		t.Errorf("ended %+v", ended)
+	}
 }
 
 func TestClear(t *testing.T) {

@@ -214,12 +214,26 @@ func (t *turn) end(reason string, e *abi.TurnError, text string) error {
 		Usage: t.usage, ToolCalls: t.toolCalls, Iterations: t.iterations, DurationMs: now() - t.began, Unread: t.steered,
 	})
 	answered := ipc.PublishTagged(abi.TopicAgentResponse, abi.AgentResponse{Text: text, IsFinal: true, SessionID: t.s.id, TurnID: t.id})
+	if answered != nil {
+		answered = errors.Join(answered, t.withheld(answered))
+	}
 	err := errors.Join(stopped, completed, answered)
 	if t.s.turn != t {
 		return err // it was never begun
 	}
 	t.s.turn = nil
 	return errors.Join(err, t.forget(), t.s.next())
+}
+
+// withheld tells in place of an answer why it could not be given: it was too large, or a hook refused it.
+func (t *turn) withheld(why error) error {
+	text := fmt.Sprintf("The answer could not be given: %v. `astrid session export` has it.", why)
+	return errors.Join(
+		ipc.Publish(abi.TopicTurnCompleted, abi.TurnCompleted{
+			SessionID: t.s.id, TurnID: t.id, StopReason: abi.StopError, Error: &abi.TurnError{Kind: "internal", Message: text}, Model: t.model.ID,
+			Usage: t.usage, ToolCalls: t.toolCalls, Iterations: t.iterations, DurationMs: now() - t.began,
+		}),
+		ipc.PublishTagged(abi.TopicAgentResponse, abi.AgentResponse{Text: text, IsFinal: true, SessionID: t.s.id, TurnID: t.id}))
 }
 
 // next begins the session's next turn. What runs outside of the session asks itself to.

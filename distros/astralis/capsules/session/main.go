@@ -58,6 +58,8 @@ type getRequest struct {
 	Context          bool            `json:"context"`
 	From             int             `json:"from"`
 	Limit            int             `json:"limit"`
+	Last             int             `json:"last"`
+	Before           int             `json:"before"`
 }
 
 func handleGetMessages(ctx *sdk.Context, r getRequest) error {
@@ -72,6 +74,9 @@ func handleGetMessages(ctx *sdk.Context, r getRequest) error {
 		}
 		if !stored {
 			added = nil
+		}
+		if r.Last > 0 {
+			return tail(id, r, &a)
 		}
 		return messages(id, r, &a)
 	})
@@ -118,6 +123,7 @@ type page struct {
 	CorrelationID      string
 	Messages           []json.RawMessage
 	Total, Head, Start int
+	Earlier            int
 	LastAppendID       string
 	Error              string
 }
@@ -135,7 +141,7 @@ func (p *page) AppendJSON(dst []byte) ([]byte, error) {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"total", p.Total}, {"head", p.Head}, {"start", p.Start}} {
+	}{{"total", p.Total}, {"head", p.Head}, {"start", p.Start}, {"earlier", p.Earlier}} {
 		if n.value != 0 {
 			dst = append(rawjson.AppendText(append(dst, ','), n.name), ':')
 			dst = strconv.AppendInt(dst, int64(n.value), 10)

@@ -61,7 +61,7 @@ func count(id string, added []abi.ChatMessage) error {
 	if err != nil || !ok {
 		return err // somebody deleted it just now
 	}
-	_, next, err := entries(id)
+	next, err := end(id)
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,60 @@ func TestClear(t *testing.T) {
 	}
 }
 
+// The end of a session comes first, and what is before it piece by piece; however long it is, only
+// what is asked for is read.
+func TestTail(t *testing.T) {
+	h := sdktest.New(t)
+	page := func(id string, last, before int) abi.SessionMessages {
+		t.Helper()
+		h.Forget()
+		h.Call("handle_get_messages", abi.SessionMessagesRequest{SessionID: id, CorrelationID: "c1", Last: last, Before: before})
+		var r abi.SessionMessages
+		if all := h.Published("session.v1.response.get_messages.c1"); len(all) != 1 || json.Unmarshal(all[0], &r) != nil {
+			t.Fatalf("%s", all)
+		}
+		return r
+	}
+	if r := page("s", 3, 0); len(r.Messages) != 0 || r.Earlier != 0 || r.Error != "" {
+		t.Errorf("an unknown session: %+v", r)
+	}
+	for i := range 7 {
+		h.Call("handle_append", appendRequest{SessionID: "s", Messages: says(fmt.Sprintf("m%da", i), fmt.Sprintf("m%db", i))})
+	}
+	r := page("s", 3, 0)
+	if texts(r) != "m5a m5b m6a m6b" || r.Earlier != 5 {
+		t.Errorf("%s, then %d", texts(r), r.Earlier)
+	}
+	var rest []string
+	for r.Earlier > 0 {
+		r = page("s", 4, r.Earlier)
+		rest = append(rest, texts(r))
+	}
+	if strings.Join(rest, " | ") != "m3a m3b m4a m4b | m1a m1b m2a m2b | m0a m0b" {
+		t.Errorf("%q", rest)
+	}
+	// An append that the record has not counted, as after a crash.
+	h.SetKey(entryKey("s", 7), `{"at":1,"messages":[{"role":"user","content":"late"}]}`)
+	if r := page("s", 1, 0); texts(r) != "late" || r.Earlier != 7 {
+		t.Errorf("%s, then %d", texts(r), r.Earlier)
+	}
+	if r := page("s", 1, 100); len(r.Messages) != 0 || r.Earlier != 0 || r.Error != "" {
+		t.Errorf("a place that there is not: %+v", r)
+	}
+	for range 6 { // more than a message can carry, in pieces
+		h.Call("handle_append", appendRequest{SessionID: "big", Messages: says(strings.Repeat("x", 1<<20))})
+	}
+	n := 0
+	for r := page("big", 1000, 0); ; r = page("big", 1000, r.Earlier) {
+		if n += len(r.Messages); r.Earlier == 0 || r.Error != "" {
+			break
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d of 6 large messages", n)
+	}
+}
+
 func TestBigHistory(t *testing.T) {
 	h := sdktest.New(t)
 	piece := strings.Repeat("x", 1<<20)

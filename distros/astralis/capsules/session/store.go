@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -77,16 +76,17 @@ type window struct {
 	Head json.RawMessage `json:"head"`
 }
 
-// entries lists the keys of a session's appends and the number of the next one.
-func entries(id string) (keys []string, next int, err error) {
-	if keys, err = kv.List(logPrefix(id)); err != nil || len(keys) == 0 {
-		return nil, 0, err
+// keys lists the appends of a session.
+func keys(id string) ([]string, error) {
+	list, err := kv.List(logPrefix(id))
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
-	last := strings.TrimPrefix(keys[len(keys)-1], logPrefix(id))
-	if next, err = strconv.Atoi(last); err != nil {
-		return nil, 0, fmt.Errorf("session %s: damaged key %q", id, keys[len(keys)-1])
+	last := list[len(list)-1]
+	if _, err := strconv.Atoi(strings.TrimPrefix(last, logPrefix(id))); err != nil {
+		return nil, fmt.Errorf("session %s: damaged key %q", id, last)
 	}
-	return keys, next + 1, nil
+	return list, nil
 }
 
 // store appends messages. A new session's record is written before its first message, so
@@ -95,13 +95,13 @@ func store(id, appendID string, repeated bool, messages []abi.ChatMessage) (stor
 	if len(messages) == 0 {
 		return false, nil
 	}
-	keys, next, err := entries(id)
+	next, err := end(id)
 	if err != nil {
 		return false, err
 	}
 	if repeated && appendID != "" {
-		for _, k := range slices.Backward(keys) {
-			if e, err := read(id, k); err != nil || e.ID == appendID {
+		for n := next - 1; n >= 0; n-- {
+			if e, _, err := read(id, entryKey(id, n)); err != nil || e.ID == appendID {
 				return false, err
 			}
 		}
@@ -116,15 +116,15 @@ func store(id, appendID string, repeated bool, messages []abi.ChatMessage) (stor
 
 func entryKey(id string, n int) string { return fmt.Sprintf("%s%010d", logPrefix(id), n) }
 
-func read(id, key string) (e entry, err error) {
+func read(id, key string) (e entry, size int, err error) {
 	raw, err := kv.Get(key)
-	if err != nil {
-		return e, err
+	if err != nil || len(raw) == 0 {
+		return e, 0, err
 	}
 	if err := e.UnmarshalJSON(raw); err != nil {
-		return e, fmt.Errorf("session %s: %s is damaged: %w", id, key, err)
+		return e, 0, fmt.Errorf("session %s: %s is damaged: %w", id, key, err)
 	}
-	return e, nil
+	return e, len(raw), nil
 }
 
 // load returns all messages of a session and the name of its last append.
@@ -138,12 +138,12 @@ func load(id string) (all []abi.ChatMessage, last string, err error) {
 
 // each visits the appends of a session in order until fn wants no more.
 func each(id string, fn func(entry) (bool, error)) error {
-	keys, _, err := entries(id)
+	list, err := keys(id)
 	if err != nil {
 		return err
 	}
-	for _, k := range keys {
-		e, err := read(id, k)
+	for _, k := range list {
+		e, _, err := read(id, k)
 		if err != nil {
 			return err
 		}
@@ -156,26 +156,33 @@ func each(id string, fn func(entry) (bool, error)) error {
 
 // loadRaw is load for what is only passed on: models are sent the whole session again and again.
 func loadRaw(id string) (all []json.RawMessage, last string, err error) {
-	keys, _, err := entries(id)
+	list, err := keys(id)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, k := range keys {
-		raw, err := kv.Get(k)
-		if err != nil {
+	for _, k := range list {
+		if last, _, err = readRaw(id, k, &all); err != nil {
 			return nil, "", err
 		}
-		var e entry
-		messages, err := e.outline(raw)
-		if err == nil {
-			all, err = items(all, messages)
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("session %s: %s is damaged: %w", id, k, err)
-		}
-		last = e.ID
 	}
 	return all, last, nil
+}
+
+// readRaw adds the messages of one append to all. size 0 is that there is none.
+func readRaw(id, key string, all *[]json.RawMessage) (appendID string, size int, err error) {
+	raw, err := kv.Get(key)
+	if err != nil || len(raw) == 0 {
+		return "", 0, err
+	}
+	var e entry
+	messages, err := e.outline(raw)
+	if err == nil {
+		*all, err = items(*all, messages)
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("session %s: %s is damaged: %w", id, key, err)
+	}
+	return e.ID, len(raw), nil
 }
 
 // items appends the items of a list.
