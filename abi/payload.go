@@ -75,6 +75,9 @@ type InputContext struct {
 	Model string `json:"model,omitempty"`
 	// Directory is where the person is, absolute. The model is told when it is below the session's workspace.
 	Directory string `json:"directory,omitempty"`
+	// Command is run by the agent's shell tool, behind the gate like any call of it, and no model is asked: models see
+	// the text, the call and its result with the next prompt.
+	Command string `json:"command,omitempty"`
 }
 
 // ModelQuery asks the registry, on registry.v1.get_active_model, for the model to use.

@@ -89,10 +89,10 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := firstRun(ctx, sys, h); err != nil {
+	if err := sys.meetProject(ctx, true); err != nil {
 		return err
 	}
-	if err := sys.meetProject(ctx, true); err != nil {
+	if err := firstRun(ctx, sys, h); err != nil {
 		return err
 	}
 	id, err := o.which.chooseOnce(ctx, sys, o.session, w.Root())

@@ -60,10 +60,11 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := firstRun(ctx, o.sys, h); err != nil {
+	// What has to be asked is asked before anything takes long.
+	if err := o.sys.meetProject(ctx, o.sys.IsTerminal(o.sys.Stdin) && o.sys.IsTerminal(o.sys.Stderr)); err != nil {
 		return err
 	}
-	if err := o.sys.meetProject(ctx, o.sys.IsTerminal(o.sys.Stdin) && o.sys.IsTerminal(o.sys.Stderr)); err != nil {
+	if err := firstRun(ctx, o.sys, h); err != nil {
 		return err
 	}
 	conn, _, err := client.Ensure(ctx, client.StartOptions{

@@ -50,7 +50,7 @@ func Ensure(ctx context.Context, o StartOptions) (c *Conn, started bool, err err
 		o.Slow = 1500 * time.Millisecond
 	}
 	if o.Notice != nil {
-		slow := time.AfterFunc(o.Slow, func() { o.Notice("starting the daemon; the first start compiles all capsules") })
+		slow := time.AfterFunc(o.Slow, func() { o.Notice(starting(o.Home)) })
 		defer slow.Stop()
 	}
 	poll := time.NewTicker(10 * time.Millisecond)
@@ -74,6 +74,15 @@ func Ensure(ctx context.Context, o StartOptions) (c *Conn, started bool, err err
 		case <-poll.C:
 		}
 	}
+}
+
+// starting says what takes its time.
+func starting(h home.Home) string {
+	const text = "starting the daemon"
+	if found, err := os.ReadDir(h.CacheDir()); err != nil || len(found) == 0 {
+		return text + "; the first start compiles all capsules"
+	}
+	return text
 }
 
 // connect dials and waits until the daemon has loaded its capsules.

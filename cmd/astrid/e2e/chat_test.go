@@ -44,6 +44,16 @@ func TestChatOnATerminal(t *testing.T) {
 	if out := dense(x.output()); strings.Contains(out, "answeritwith") {
 		t.Error("a denied request is said to wait for an answer")
 	}
+
+	// A command of the person goes the same way, and no model is asked for it.
+	x.press("!echo one two\r")
+	x.see("run_shell_command")
+	x.until("0", "▸ 0 Deny")
+	x.press("\r\r")
+	x.see("run_shell_command echo one two denied")
+	if n := len(requestsWith("echo one two")); n > 0 {
+		t.Errorf("a model was asked %d times for a command", n)
+	}
 	x.press("/audit\r")
 	x.see("deny")
 	x.see("v verify")

@@ -12,7 +12,7 @@ import (
 )
 
 // slowStart is what a client says on a busy machine.
-const slowStart = "astrid: starting the daemon; the first start compiles all capsules\n"
+const slowStart = "astrid: starting the daemon\n"
 
 // TestKill: after kill -9 in the middle of a turn nothing acknowledged is lost, and the
 // next prompt just works although socket, token, lock and readiness file are still there.

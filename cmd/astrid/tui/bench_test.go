@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -52,22 +53,26 @@ func BenchmarkOpenLongSession(b *testing.B) {
 	report("tui_open_10000", best, 300*time.Millisecond)
 }
 
-// BenchmarkScroll is a page up through that session, against the 8 ms of a frame: the mean
-// and the slowest, the very first of a program included. It is processor time, because the time on the wall of
-// a frame of a millisecond is mostly that of whatever else runs.
+// BenchmarkScroll is a page up through that session, against the 8 ms of a frame: the median on the wall, and in
+// processor time the mean and the slowest, for the slowest on the wall is that of whatever else runs. The first frame,
+// which renders a screen of markdown at once, is one of them.
 func BenchmarkScroll(b *testing.B) {
 	m := benchModel()
 	m.update(connectedMsg{session: testSession, pid: 1, history: longSession()})
-	m.View()
 	var all, slowest time.Duration
+	var wall []time.Duration
 	const frames = 200
-	for range frames {
-		begin := cpuTime(b)
-		m.update(tea.KeyPressMsg{Code: tea.KeyPgUp})
+	for i := range frames {
+		began, begin := time.Now(), cpuTime(b)
+		if i > 0 {
+			m.update(tea.KeyPressMsg{Code: tea.KeyPgUp})
+		}
 		m.View()
 		d := cpuTime(b) - begin
-		all, slowest = all+d, max(slowest, d)
+		all, slowest, wall = all+d, max(slowest, d), append(wall, time.Since(began))
 	}
+	slices.Sort(wall)
+	report("tui_frame_wall", wall[frames/2], 8*time.Millisecond)
 	report("tui_frame", all/frames, 8*time.Millisecond)
 	report("tui_frame_slowest", slowest, 8*time.Millisecond)
 }

@@ -33,7 +33,7 @@ func init() {
 		{"model", "[ID]", "choose the model that answers", (*Model).chooseModel},
 		{"mode", "[MODE]", "what needs no question in this session", (*Model).chooseMode},
 		{"new", "", "begin a new session", (*Model).newSession},
-		{"copy", "[code]", "copy the last answer, or its last piece of code", (*Model).copyAnswer},
+		{"copy", "[WHAT]", "copy the last answer, its last code, or from a list: code, list", (*Model).copyAnswer},
 		{"theme", "NAME", "auto, dark, light, contrast or mono", (*Model).setTheme},
 		{"quit", "", "leave; the session stays", func(*Model, string) tea.Cmd { return tea.Quit }},
 	}
@@ -172,14 +172,21 @@ func (m *Model) copyAnswer(what string) tea.Cmd {
 	switch {
 	case what == "code":
 		text = lastCode(m.answer)
+	case what == "list":
+		return m.chooseCopy()
 	case what != "":
-		m.problem("/copy takes nothing, or: code")
+		m.problem("/copy takes nothing, or: code, list")
 		return nil
 	}
 	if text == "" {
 		m.problem("there is nothing to copy")
 		return nil
 	}
+	return m.copy(text)
+}
+
+// copy has the terminal put text on the clipboard: it works over SSH, too.
+func (m *Model) copy(text string) tea.Cmd {
 	m.say("copied "+byteCount(int64(len(text))), hintShort)
 	return tea.SetClipboard(text)
 }

@@ -257,7 +257,7 @@ func (c *conversation) finish(d abi.TurnCompleted) {
 	c.stopCards()
 	c.usage.InputTokens += d.Usage.InputTokens
 	c.usage.OutputTokens += d.Usage.OutputTokens
-	if d.Iterations == 1 { // one request: it is exactly what the model saw and said
+	if d.Iterations == 1 && d.Usage.InputTokens > 0 { // one request: it is exactly what the model saw and said
 		c.tokens, c.measured = d.Usage.InputTokens+d.Usage.OutputTokens, true
 	}
 	c.turn, c.done = "", d.TurnID

@@ -26,7 +26,8 @@ func (c *calls) Prompt(turn, text, model string, steer bool) {
 	}
 	c.add("prompt %s %q", turn, text)
 }
-func (c *calls) Cancel(turn string) { c.add("cancel %s", turn) }
+func (c *calls) Run(turn, text, command string) { c.add("run %s %q as %q", turn, command, text) }
+func (c *calls) Cancel(turn string)             { c.add("cancel %s", turn) }
 func (c *calls) Answer(id, session, decision, feedback string) {
 	c.add("answer %s %s %s %q", id, session, decision, feedback)
 }
@@ -50,12 +51,13 @@ func (c *calls) Act(page, verb, key string) { c.add("act %s %s %s", page, verb, 
 // bench drives a model without a terminal or a daemon.
 type bench struct {
 	*Model
-	t     *testing.T
-	calls *calls
-	clock time.Time
-	saved []string
-	quit  bool
-	raw   []string // what was written to the terminal beside the screen
+	t      *testing.T
+	calls  *calls
+	clock  time.Time
+	saved  []string
+	quit   bool
+	copied string   // to the clipboard, last
+	raw    []string // what was written to the terminal beside the screen
 }
 
 const testSession = "7a4b9666-0000-4000-8000-000000000000"
@@ -105,6 +107,10 @@ func (b *bench) run(cmd tea.Cmd) {
 		b.raw = append(b.raw, fmt.Sprint(m.Msg))
 	case historyMsg, filesMsg, editedMsg:
 		b.put(m)
+	default:
+		if fmt.Sprintf("%T", m) == "tea.setClipboardMsg" { // the library keeps the name to itself
+			b.copied = fmt.Sprint(m)
+		}
 	}
 }
 

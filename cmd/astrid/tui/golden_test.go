@@ -31,6 +31,19 @@ var states = map[string]func(b *bench){
 			abi.ChatMessage{Role: abi.RoleTool, Content: abi.Content{Result: &abi.ToolCallResult{CallID: "c", Content: `"cmd\nkernel"`}}},
 			abi.TextMessage(abi.RoleAssistant, sampleAnswer))
 	},
+	"copy": func(b *bench) {
+		b.connect(abi.TextMessage(abi.RoleUser, "what is here?"), abi.TextMessage(abi.RoleAssistant, sampleAnswer))
+		b.keys("/copy list", "enter", "down")
+	},
+	"selection": func(b *bench) {
+		b.connect()
+		list := selectionMsg{RequestID: "r", Title: "Which model answers?", CallbackTopic: "registry.v1.selection.callback"}
+		for i := range 30 {
+			list.Options = append(list.Options, abi.SelectionOption{ID: fmt.Sprint(i), Label: fmt.Sprintf("model-%d", i), Description: "takes pictures, 200k tokens"})
+		}
+		b.put(list)
+		b.keys("pgdown", "down")
+	},
 	"streaming": func(b *bench) {
 		b.connect()
 		b.keys("explain the layout", "enter")

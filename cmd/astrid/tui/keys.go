@@ -206,11 +206,23 @@ func (m *Model) submit() tea.Cmd {
 	switch {
 	case strings.HasPrefix(text, "/") && !strings.Contains(text, "\n"):
 		return tea.Batch(save, m.command(text))
-	case strings.HasPrefix(text, "!") && len(text) > 1:
+	case commandOf(text) != "":
 		// The agent's tool runs it: through the same gate, recorded the same way.
-		text = "run " + strings.TrimSpace(text[1:])
+		turn := m.NewID()
+		m.enqueue(turn, text, false)
+		m.Port.Run(turn, text, commandOf(text))
+		return save
 	}
 	return tea.Batch(save, m.ask(text, false))
+}
+
+// commandOf is the command line of a prompt that is one; "" is none.
+func commandOf(text string) string {
+	command, ok := strings.CutPrefix(text, "!")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(command)
 }
 
 // ask sends a prompt. steer has it taken into the running turn.
@@ -230,15 +242,18 @@ func (m *Model) steer() tea.Cmd {
 	text := strings.TrimSpace(m.input.whole())
 	if text == "" && len(m.prompts) > 0 && m.conn == online {
 		p := m.prompts[0]
-		if p.steer {
+		if p.steer || commandOf(p.text) != "" {
 			return nil
 		}
 		m.unqueue(p.turn)
 		m.Port.Cancel(p.turn)
 		return m.ask(p.text, true)
 	}
-	if text == "" || strings.HasPrefix(text, "/") {
+	switch {
+	case text == "" || strings.HasPrefix(text, "/"):
 		return nil
+	case commandOf(text) != "":
+		return m.submit()
 	}
 	m.input.clear()
 	m.picker.close()

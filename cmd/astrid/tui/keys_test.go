@@ -81,7 +81,7 @@ func TestSubmit(t *testing.T) {
 		{[]string{"/deploy", "enter"}, []string{`command "/deploy"`}},
 		{[]string{"/deploy now", "enter"}, []string{`command "/deploy now"`}},
 		{[]string{"/nonsense", "enter"}, nil},
-		{[]string{"!ls -l", "enter"}, []string{`prompt t1 "run ls -l"`}},
+		{[]string{"!ls -l", "enter"}, []string{`run t1 "ls -l" as "!ls -l"`}},
 		{[]string{"/review cmd/main.go now", "enter"}, []string{`prompt t1 "Review cmd/main.go: cmd/main.go now"`}},
 		{[]string{"/plain with care", "enter"}, []string{"prompt t1 \"Do it.\\n\\nwith care\""}},
 		{[]string{"/new", "enter"}, []string{"switch t1"}},

@@ -191,8 +191,16 @@ func (l *link) add(j job) {
 }
 
 func (l *link) Prompt(turn, text, model string, steer bool) {
-	l.add(job{what: "the prompt was not sent", turn: turn, needed: true, do: func(ctx context.Context, c *client.Conn) error {
-		in, err := json.Marshal(abi.InputContext{TurnID: turn, Steer: steer, Model: model, Directory: l.directory})
+	l.prompt(text, abi.InputContext{TurnID: turn, Steer: steer, Model: model, Directory: l.directory})
+}
+
+func (l *link) Run(turn, text, command string) {
+	l.prompt(text, abi.InputContext{TurnID: turn, Command: command, Directory: l.directory})
+}
+
+func (l *link) prompt(text string, how abi.InputContext) {
+	l.add(job{what: "the prompt was not sent", turn: how.TurnID, needed: true, do: func(ctx context.Context, c *client.Conn) error {
+		in, err := json.Marshal(how)
 		if err != nil {
 			return err
 		}
@@ -203,7 +211,7 @@ func (l *link) Prompt(turn, text, model string, steer bool) {
 		if err := c.Publish(ctx, abi.TopicUserPrompt, s, l.start.Workspace, abi.UserInput{Text: text, SessionID: s, Context: in}); err != nil {
 			return err
 		}
-		l.send(sentMsg{turn})
+		l.send(sentMsg{how.TurnID})
 		return nil
 	}})
 }

@@ -14,6 +14,7 @@ import (
 // arrives as a message.
 type Port interface {
 	Prompt(turn, text, model string, steer bool) // model "" is the active one
+	Run(turn, text, command string)              // a command, as the person wrote it
 	Cancel(turn string)                          // "" is whichever runs
 	Answer(id, session, decision, feedback string)
 	Command(text string)

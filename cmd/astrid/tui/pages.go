@@ -132,7 +132,8 @@ var capsulesPage = &pageSpec{
 	empty: "No capsule is installed: astrid init installs a distribution.",
 	take: func(m *Model, p *page, data any) {
 		st, _ := data.(abi.DaemonStatus)
-		p.head = []string{fmt.Sprintf("daemon %d, version %s, up %s, %d clients, %d messages", st.PID, oneLine(st.Version), duration(time.Duration(st.UptimeSecs)*time.Second), st.ConnectedClients, st.Bus.Published)}
+		p.head = []string{fmt.Sprintf("daemon %d, version %s, up %s, %s, %s", st.PID, oneLine(st.Version),
+			duration(time.Duration(st.UptimeSecs)*time.Second), counted(uint64(st.ConnectedClients), "client"), counted(st.Bus.Published, "message"))}
 		for _, c := range st.Capsules {
 			tone := plain
 			switch c.State {

@@ -273,6 +273,14 @@ func shortPath(path string) string {
 	return oneLine(path)
 }
 
+// counted is a number of things.
+func counted(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // count is a number of tokens in a few characters.
 func count(n uint64) string {
 	switch {

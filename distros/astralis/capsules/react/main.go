@@ -57,7 +57,7 @@ func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
 		return s.cancel(c.TurnID)
 	}
 	t := newTurn(s, c.TurnID, in.Text)
-	t.wants, t.directory = c.Model, c.Directory
+	t.wants, t.directory, t.command = c.Model, c.Directory, c.Command
 	if c.Limits != nil {
 		t.limits = *c.Limits
 	}

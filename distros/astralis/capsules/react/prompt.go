@@ -38,6 +38,9 @@ func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
 		if err := t.announce(); err != nil {
 			return t.or(err)
 		}
+		if t.command != "" {
+			return t.or(t.runCommand())
+		}
 		return t.or(t.assemble())
 	case t.stop == abi.StopEndTurn:
 		return t.end(t.stop, nil, t.final)

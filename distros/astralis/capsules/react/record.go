@@ -33,6 +33,7 @@ type record struct {
 	Limits        abi.TurnLimits `json:"limits"`
 	Model         string         `json:"model,omitempty"` // that the prompt asks for
 	Directory     string         `json:"directory,omitempty"`
+	Command       string         `json:"command,omitempty"`
 	BeganMs       int64          `json:"began_ms"`
 	KeptMs        int64          `json:"kept_ms"`
 	Resumes       int            `json:"resumes,omitempty"`
@@ -55,7 +56,8 @@ func (s *session) recordKey() string { return recordPrefix + strconv.QuoteToASCI
 // keep writes the record.
 func (t *turn) keep() error {
 	r := record{
-		SchemaVersion: schemaVersion, SessionID: t.s.id, TurnID: t.id, Text: t.text, Limits: t.limits, Model: t.wants, Directory: t.directory, BeganMs: t.began, KeptMs: now(), Resumes: t.resumes,
+		SchemaVersion: schemaVersion, SessionID: t.s.id, TurnID: t.id, Text: t.text, Limits: t.limits, Model: t.wants, Directory: t.directory, Command: t.command,
+		BeganMs: t.began, KeptMs: now(), Resumes: t.resumes,
 		Usage: t.usage, Iterations: t.iterations, ToolCalls: t.toolCalls, Appends: t.appends, Steered: t.steered,
 	}
 	if t.phase == tools {
@@ -129,7 +131,7 @@ func handleWake(ctx *sdk.Context, w abi.TurnWake) error {
 func (s *session) resume(r record) error {
 	t := newTurn(s, r.TurnID, r.Text)
 	t.began, t.limits, t.wants, t.directory, t.usage, t.iterations, t.toolCalls = r.BeganMs, r.Limits, r.Model, r.Directory, r.Usage, r.Iterations, r.ToolCalls
-	t.appends, t.steered, t.resumes = r.Appends, r.Steered, r.Resumes+1
+	t.appends, t.steered, t.resumes, t.command = r.Appends, r.Steered, r.Resumes+1, r.Command
 	s.turn = t
 	sessions[s.key()] = s
 	switch {
@@ -147,6 +149,9 @@ func (s *session) resume(r record) error {
 		t.calls = append(t.calls, &call{ToolCall: k.ToolCall, result: k.Result})
 	}
 	t.phase = tools
+	if t.command != "" {
+		t.stop = abi.StopEndTurn
+	}
 	kept := t.keep()
 	round := t.roundMessages("the daemon was restarted while this tool ran: it may or may not have had its effect")
 	t.iterations++

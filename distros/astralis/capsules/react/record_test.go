@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,41 @@ func TestResumeAfterTheAnswer(t *testing.T) {
 }
 
 // Results of tools that took long are kept as they come.
+// A person's command runs without a model, is stored for it, and is run once whatever happens.
+func TestCommandOfThePerson(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		d := drive(t)
+		c, err := json.Marshal(abi.InputContext{TurnID: "t1", Command: "ls | wc"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.call("handle_user_prompt", abi.UserInput{Text: "!ls | wc", SessionID: d.Caller.SessionID, Context: c})
+		d.stored(d.turn().awaits)
+		r := last[abi.ToolExecuteRequest](d, abi.TopicToolRequest)
+		if r.ToolName != shellTool || string(r.Arguments) != `{"command":"ls | wc"}` {
+			t.Fatalf("asked for %+v", r)
+		}
+		if restarted {
+			d.restart()
+			d.wake()
+		} else {
+			d.result(r.CallID, "3 files")
+		}
+		got, err := json.Marshal(last[getRequest](d, abi.TopicSessionGet).Append)
+		if err != nil || !strings.Contains(string(got), `"name":"run_shell_command"`) || strings.Contains(string(got), "3 files") == restarted {
+			t.Errorf("stored %s, %v", got, err)
+		}
+		d.Forget()
+		d.stored(d.turn().awaits)
+		if end := last[abi.TurnCompleted](d, abi.TopicTurnCompleted); end.StopReason != abi.StopEndTurn || end.ToolCalls != 1 {
+			t.Errorf("ended %+v", end)
+		}
+		if topics := d.topics(); strings.Contains(topics, "assemble") || strings.Contains(topics, "llm") || strings.Contains(topics, abi.TopicToolRequest) || len(sessions) != 0 {
+			t.Errorf("restarted %v: then %s", restarted, topics)
+		}
+	}
+}
+
 func TestResumeKeepsResults(t *testing.T) {
 	d := drive(t)
 	d.reach(streaming)

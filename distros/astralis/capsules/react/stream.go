@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -78,6 +79,21 @@ func (t *turn) done() error {
 	t.final, t.stop = said, abi.StopEndTurn
 	t.enter(saving, newID())
 	return t.append(abi.TextMessage(abi.RoleAssistant, said))
+}
+
+// shellTool is the tool that runs a person's command.
+const shellTool = "run_shell_command"
+
+// runCommand calls the shell as a model would have.
+func (t *turn) runCommand() error {
+	args, err := json.Marshal(map[string]string{"command": t.command})
+	if err != nil {
+		return err
+	}
+	c := &call{ToolCall: abi.ToolCall{ID: newID(), Name: shellTool}}
+	c.args.Write(args)
+	t.calls = []*call{c}
+	return t.runTools()
 }
 
 // runTools sends all calls of the round at once.
@@ -169,6 +185,10 @@ func (t *turn) nextRound() error {
 	t.iterations++
 	t.enter(saving, newID())
 	round := t.roundMessages("")
+	if t.command != "" { // its result has been told
+		t.stop = abi.StopEndTurn
+		return t.append(round...)
+	}
 	if l := t.exceeded(); l != nil {
 		// The round has had its effects, so the model must know of it when it is asked again.
 		t.final, t.stop = l.text, l.reason

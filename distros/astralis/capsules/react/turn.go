@@ -90,6 +90,8 @@ type turn struct {
 	directory string // where the person is; may be ""
 	wants     string // model that the prompt asks for; "" is the active one
 
+	command string // that is run in place of asking a model; "" is none
+
 	awaits   string // correlation or request id of the answer the phase waits for
 	system   string
 	tools    []abi.LlmToolDefinition
