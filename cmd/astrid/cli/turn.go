@@ -23,6 +23,8 @@ type turn struct {
 	stored    bool // the prompt is in the session's history
 	completed *abi.TurnCompleted
 	waiting   []approvalNotice // what nobody has approved
+	told      []string         // questions to others that were mentioned
+	running   int              // calls without a result
 	refused   int              // calls that the gate refused for good
 	final     string
 	changed   *abi.OverlayInfo // what the session changed and did not commit; nil when not known
@@ -53,6 +55,8 @@ func (t *turn) follow(ctx context.Context, r *headlessRun) error {
 	r.early = nil
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	var limit <-chan time.Time
 	if t.limit > 0 {
 		l := time.NewTimer(t.limit)
@@ -81,6 +85,10 @@ func (t *turn) follow(ctx context.Context, r *headlessRun) error {
 		case <-ctx.Done():
 			t.cancel(conn)
 			return &exitError{code: ExitInterrupted}
+		case <-look.C:
+			if t.askedElsewhere(ctx) {
+				timer.Reset(silence)
+			}
 		case <-timer.C:
 			return fail(ExitSilence, "nothing was heard from the daemon for %s", silence)
 		case m, ok := <-conn.Messages():
@@ -88,6 +96,7 @@ func (t *turn) follow(ctx context.Context, r *headlessRun) error {
 				return t.lost(conn.Err())
 			}
 			timer.Reset(silence)
+			look.Reset(lookEvery)
 			done, err := t.handle(ctx, conn, m, out)
 			if err != nil {
 				return err
@@ -177,11 +186,13 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 		return false, decodeInto(payload, m.Topic, out.reasoning)
 	case abi.TopicToolStarted:
 		return false, decodeInto(payload, m.Topic, func(s abi.ToolStarted) error {
+			t.running++
 			t.calls = append(t.calls, &toolCall{ID: s.ID, Name: s.Name, Arguments: s.Arguments})
 			return out.toolStart(s)
 		})
 	case abi.TopicToolCompleted:
 		return false, decodeInto(payload, m.Topic, func(c abi.ToolCompleted) error {
+			t.running--
 			for _, call := range t.calls {
 				if call.ID == c.CallID {
 					call.Content, call.IsError, call.Code, call.DurationMs = c.Content, c.IsError, c.Code, c.DurationMs

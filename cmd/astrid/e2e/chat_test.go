@@ -62,6 +62,15 @@ func TestChatOnATerminal(t *testing.T) {
 	x.press("q")
 	x.see("Ask something")
 
+	// What a script in another window wants is asked here, and it says so and waits.
+	p := b.open(100, 20, b.cmd("-p", "call fetch_url {\"url\":\"https://192.0.2.1/other\"}"))
+	p.see("another window is asked")
+	x.see("(another one)")
+	x.until("0", "▸ 0 Deny")
+	x.press("\r\r")
+	p.ends(8)
+	x.see("Ask something")
+
 	// Esc cancels what does not end by itself; what was typed meanwhile is asked next.
 	g, words := newGate(t)
 	x.press(words + "\r")
