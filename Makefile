@@ -6,8 +6,9 @@ CAPSULES := $(notdir $(wildcard $(DISTRO)/capsules/*))
 ARCHIVES := $(CAPSULES:%=$(DISTRO)/dist/astrid-capsule-%.capsule)
 GO       ?= go
 LDFLAGS  := -s -w
-# Everything a capsule is made of besides its own directory.
-GUEST    := $(shell find abi sdk -maxdepth 3 -name '*.go' -not -name '*_test.go' -not -path 'abi/host/*') go.mod
+# Everything capsules are made of besides their own directories, and what makes them.
+GUEST    := go.mod go.sum $(shell { GOOS=wasip1 GOARCH=wasm $(GO) list -deps ./$(DISTRO)/capsules/... && $(GO) list -deps ./cmd/astrid-build; } | \
+	sed -n 's,^github.com/unicity-astrid/astrid-go/,,p' | grep -v '^$(DISTRO)/capsules/' | sort -u | while read -r d; do ls $$d/*.go | grep -v _test.go; done)
 
 .PHONY: soak
 .PHONY: all build capsules test race demo bench lint fuzz clean
@@ -26,16 +27,23 @@ $(BIN)/astrid: $(ARCHIVES) FORCE
 $(BIN)/astrid-daemon $(BIN)/astrid-build: $(BIN)/%: FORCE
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./cmd/$*
 
-$(DISTRO)/dist/astrid-capsule-%.capsule: $(BIN)/astrid-build $(GUEST) FORCE_CAPSULES
+.SECONDEXPANSION:
+$(DISTRO)/dist/astrid-capsule-%.capsule: $(GUEST) $$(wildcard $(DISTRO)/capsules/$$*/*) | $(BIN)/astrid-build
 	$(BIN)/astrid-build -o $@ $(DISTRO)/capsules/$*
+	@touch $@ # it is left alone when nothing is different
 
-.PHONY: FORCE FORCE_CAPSULES
+.PHONY: FORCE
 FORCE:
-# astrid-build leaves an archive alone when nothing changed; go's build cache does the rest.
-FORCE_CAPSULES:
 
-test: build
-	$(GO) test -timeout 20m ./... $(patsubst %,./%/...,$(wildcard testdata/fake*))
+# A home with all stock capsules compiled: tests start from it, since compiling takes longer than most of them.
+.PHONY: compiled
+compiled: export ASTRID_HOME = $(abspath $(BIN))/compiled
+compiled: export ASTRID_SECRETS_STORE = file
+compiled: build
+	@cd $(BIN) && ./astrid init --yes --provider anthropic,openai,openai-compat,offline >/dev/null 2>compiled.log || { cat compiled.log; exit 1; }
+
+test: build compiled
+	ASTRID_TEST_COMPILED=$(abspath $(BIN))/compiled $(GO) test -timeout 20m ./... $(patsubst %,./%/...,$(wildcard testdata/fake*))
 
 # The packages whose locks and goroutines matter most, under the race detector.
 RACE := ./ipc ./capsule ./audit ./capability ./approval ./vfs ./kernel/storage ./sdk/sdktest

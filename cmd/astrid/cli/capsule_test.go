@@ -282,7 +282,7 @@ func TestGC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	code := compiled(t, p.home)
+	code := machineCode(t, p.home)
 	young := plant(filepath.Join(p.home.BinDir(), strings.Repeat("cd", 32)+".wasm"))
 
 	p.want(cli.ExitOK, "gc --dry-run", "would delete", "bin/"+stale+".wasm", "code/"+stale)
@@ -302,13 +302,13 @@ func TestGC(t *testing.T) {
 	}
 	p.want(cli.ExitOK, "capsule verify demo")
 	p.want(cli.ExitOK, "gc", "deleted 0 files")
-	if got := compiled(t, p.home); len(code) == 0 || !slices.Equal(got, code) {
+	if got := machineCode(t, p.home); len(code) == 0 || !slices.Equal(got, code) {
 		t.Errorf("compiled code is %q, it was %q", got, code)
 	}
 }
 
-// compiled lists the machine code in a home's cache.
-func compiled(t *testing.T, h home.Home) []string {
+// machineCode lists the machine code in a home's cache.
+func machineCode(t *testing.T, h home.Home) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(h.CacheDir(), "native", "*", "*"))
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
 	"github.com/unicity-astrid/astrid-go/kernel"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/testdata/compiled"
 )
 
 // place is a home without any capsule, in which commands run in this process.
@@ -68,7 +69,9 @@ func (p *place) compiled() *place {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cli.LinkCache(p.t, dir, p.home)
+	if err := compiled.Link(dir, p.home); err != nil {
+		p.t.Fatal(err)
+	}
 	return p
 }
 

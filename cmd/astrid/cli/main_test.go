@@ -14,6 +14,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/distros"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/testdata/compiled"
 )
 
 // Run is run for tests outside of the package.
@@ -70,6 +71,13 @@ var compiledStock = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	h, err := home.New(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := compiled.Seed(h); err != nil {
+		return "", err
+	}
 	var said bytes.Buffer
 	code := Main([]string{"init", "--yes", "--distro", distros.Minimal, "--provider", "offline,openai-compat"}, System{
 		Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said,
@@ -83,8 +91,7 @@ var compiledStock = sync.OnceValues(func() (string, error) {
 	if code != ExitOK {
 		return "", errors.New(said.String())
 	}
-	h, err := home.New(dir)
-	return h.CacheDir(), err
+	return h.CacheDir(), nil
 })
 
 // Stock gives a home what the smallest distribution compiles to: compiling takes longer than a test.
@@ -102,30 +109,7 @@ func Stock(t *testing.T, h home.Home) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	LinkCache(t, dir, h)
-}
-
-// LinkCache puts what is compiled in a cache into a home. It never changes, so that links will do.
-func LinkCache(t *testing.T, dir string, h home.Home) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(h.CacheDir(), rel)
-		if d.IsDir() {
-			return os.MkdirAll(to, 0o700)
-		}
-		if err := os.Link(path, to); !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
+	if err := compiled.Link(dir, h); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	// The programs are built from these; naming them here makes the test cache notice changes.
 	_ "github.com/unicity-astrid/astrid-go/cmd/astrid-daemon/daemon"
 	_ "github.com/unicity-astrid/astrid-go/cmd/astrid/cli"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/testdata/compiled"
 )
 
 // What TestMain prepares for all tests.
@@ -50,6 +52,13 @@ func run(m *testing.M) (code int, err error) {
 	defer srv.Close()
 	fakeURL = srv.URL
 	offline, withFake = filepath.Join(scratch, "offline"), filepath.Join(scratch, "fake")
+	h, err := home.New(offline)
+	if err != nil {
+		return 1, err
+	}
+	if err := compiled.Seed(h); err != nil {
+		return 1, err
+	}
 	if err := setUp(offline, "init", "--yes"); err != nil {
 		return 1, err
 	}
