@@ -160,9 +160,16 @@ func manifestInHome(rel string) bool {
 // netRule checks a URL and returns the rule that permits it.
 func (b *Bounds) netRule(u *url.URL) (NetRule, error) {
 	for _, r := range b.g.Net {
-		if r.Permits(u.Scheme, u.Hostname(), portOf(u)) {
-			return r, nil
+		if !r.Permits(u.Scheme, u.Hostname(), portOf(u)) {
+			continue
 		}
+		if ip, ok := literal(u.Hostname()); ok && !b.opens(u.Hostname(), portOf(u), ip) {
+			continue // nobody is to be asked about what could not be dialled afterwards
+		}
+		return r, nil
+	}
+	if ip, ok := literal(u.Hostname()); ok && refusedAddr(ip) {
+		return nil, b.deny("network access to '%s', a private or local address that must be named with its port,", net.JoinHostPort(u.Hostname(), strconv.Itoa(portOf(u))))
 	}
 	return nil, b.deny("network access to '%s'", net.JoinHostPort(u.Hostname(), strconv.Itoa(portOf(u))))
 }

@@ -103,6 +103,15 @@ func (b *Bounds) dial(ctx context.Context, d *net.Dialer, network, addr string) 
 	return nil, last
 }
 
+// literal is the address that a host is without being looked up.
+func literal(host string) (netip.Addr, bool) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip, true
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1}), name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
 // carrierNAT is as private as RFC 1918's ranges are.
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 

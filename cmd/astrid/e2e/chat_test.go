@@ -34,7 +34,7 @@ func TestChatOnATerminal(t *testing.T) {
 
 	// The network is asked about, and as it is denied nothing goes there. Keys typed as the question
 	// appears are not taken for an answer, so that they are tried until one is.
-	x.press("call fetch_url {\"url\":\"https://192.0.2.1/x\"}\r")
+	x.press("call fetch_url {\"url\":\"https://page.invalid/x\"}\r")
 	x.see("0 Deny")
 	x.until("0", "▸ 0 Deny")
 	x.press("\r")
