@@ -13,11 +13,11 @@ const Module = "github.com/unicity-astrid/astrid-go"
 // The packages below are all that a capsule needs besides the standard library. They are
 // embedded here and not in themselves, so that guests do not carry their own source.
 //
-//go:embed go.mod abi/*.go sdk
+//go:embed go.mod abi/*.go abi/rawjson/*.go sdk
 var source embed.FS
 
 // SDK returns the source of the packages that a capsule is built from, by path below the
-// module, without their tests: sdk and all below it, and abi.
+// module, without their tests: sdk and all below it, abi, and what these import.
 func SDK() (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	err := fs.WalkDir(source, ".", func(name string, e fs.DirEntry, err error) error {
