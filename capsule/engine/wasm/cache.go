@@ -16,6 +16,8 @@ import (
 const (
 	nativeDir = "native" // machine code, as wazero files it
 	codeDir   = "code"   // which code is whose, see code
+
+	asideDir = "compile-" // begins the names of directories that something is compiled in
 )
 
 // openCache opens the compile cache in dir. Whoever can write there can run code in this

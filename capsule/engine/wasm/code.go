@@ -118,7 +118,7 @@ func (r *Runtime) keep(ctx context.Context, path string, binary []byte) error {
 // aside gives do a compiler with an empty cache in dir. It returns the name of the file, in dir, that wazero
 // puts the code of a module in.
 func (r *Runtime) aside(ctx context.Context, do func(dir string, compile func([]byte) (string, error)) error) (err error) {
-	dir, err := os.MkdirTemp(r.opts.CacheDir, "compile-*")
+	dir, err := os.MkdirTemp(r.opts.CacheDir, asideDir+"*")
 	if err != nil {
 		return fmt.Errorf("compile cache: %w", err)
 	}

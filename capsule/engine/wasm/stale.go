@@ -27,9 +27,12 @@ func Stale(cacheDir string, keep func(hash string) bool) ([]string, error) {
 		sub, _, _ := strings.Cut(rel, string(filepath.Separator))
 		hash, rest, _ := strings.Cut(d.Name(), "-")
 		switch {
-		case sub == nativeDir:
+		case strings.HasPrefix(sub, asideDir):
+			stale = append(stale, path)
 			return nil
-		case sub != codeDir && sub != knownDir, !keep(hash), !strings.HasPrefix(rest, meter.Version+"-"):
+		case sub != codeDir && sub != knownDir: // machine code is looked at below, the rest is of others
+			return nil
+		case !keep(hash), !strings.HasPrefix(rest, meter.Version+"-"):
 			stale = append(stale, path)
 			return nil
 		case sub == knownDir:

@@ -282,6 +282,10 @@ func TestGC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	other := plant(filepath.Join(p.home.CacheDir(), "needs.json"))
+	if err := os.Chtimes(other, old, old); err != nil {
+		t.Fatal(err)
+	}
 	code := machineCode(t, p.home)
 	young := plant(filepath.Join(p.home.BinDir(), strings.Repeat("cd", 32)+".wasm"))
 
@@ -296,6 +300,9 @@ func TestGC(t *testing.T) {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s is still there", path)
 		}
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error("what is no compiled code was deleted")
 	}
 	if _, err := os.Stat(young); err != nil {
 		t.Error("what an installation may be about to record was deleted")
