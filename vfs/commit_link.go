@@ -18,7 +18,7 @@ func (v *OverlayVfs) link(s *step, up, low int, together bool) (done bool, err e
 		return false, nil // the copy says what is wrong
 	}
 	defer src.Close()
-	if st.nlink != 1 || unixMode(st.mode)&^0o777 != 0 || v.isWritten(st) || !plainUpper(int(src.Fd())) || !plainDir(low) {
+	if st.nlink != 1 || unixMode(st.mode)&^0o777 != 0 || v.isWritten(st) || v.isHeld() || !plainUpper(int(src.Fd())) || !plainDir(low) {
 		return false, nil
 	}
 	old, err := v.lowerStat(string(s.Path))

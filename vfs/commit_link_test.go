@@ -66,6 +66,29 @@ func TestCommitLinks(t *testing.T) {
 	}
 }
 
+// TestCommitCopiesHeld: a file that was opened while programs ran, and is open still, stays out of the workspace.
+func TestCommitCopiesHeld(t *testing.T) {
+	v, lower := newOverlay(t, OverlayOptions{})
+	// A directory in place of the kernel's mount: what is written goes to the upper layer, too.
+	err := v.Mount(func() (Mounted, error) { return Mounted{Dir: v.upperDir, Refresh: func() error { return nil }}, nil })
+	if err != nil {
+		t.Skip(err)
+	}
+	f, err := v.OpenFile("held", os.O_RDWR|os.O_CREATE, 0o644)
+	must(t, err)
+	_, err = f.WriteAt([]byte("new"), 0)
+	must(t, err)
+	must(t, v.Unmount(func() error { return nil }))
+	_, err = v.Commit(CommitOptions{})
+	must(t, err)
+	_, err = f.WriteAt([]byte("later"), 0)
+	must(t, err)
+	must(t, f.Close())
+	if b, err := os.ReadFile(filepath.Join(lower, "held")); err != nil || string(b) != "new" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 // TestCommitDeletesReplaced: what a large commit has put aside is gone when the overlay is closed or, at the latest, opened again.
 func TestCommitDeletesReplaced(t *testing.T) {
 	v, lower := newOverlay(t, OverlayOptions{})

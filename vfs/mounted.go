@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // ErrMounted: the kernel shows the tree to running programs, so its layers stay as they are.
@@ -68,6 +69,9 @@ func (v *OverlayVfs) Unmount(do func() error) error {
 			return nil
 		}
 		err := errors.Join(v.mount.fs.Close(), do())
+		if v.mount.fs.open.n.Load() > 0 {
+			v.past = append(v.past, v.mount.fs)
+		}
 		v.mount = nil
 		used, cerr := v.countBytes()
 		if cerr == nil {
@@ -77,6 +81,12 @@ func (v *OverlayVfs) Unmount(do func() error) error {
 		}
 		return errors.Join(err, cerr)
 	})
+}
+
+// isHeld tells whether a file is open in a mount that has ended. It may be any, and what is written to it goes to the upper layer.
+func (v *OverlayVfs) isHeld() bool {
+	v.past = slices.DeleteFunc(v.past, func(m *HostVfs) bool { return m.open.n.Load() == 0 })
+	return len(v.past) > 0
 }
 
 // Used is the size of the upper layer's content, in bytes, counted now.

@@ -55,7 +55,8 @@ type overlay struct {
 
 	mu     sync.RWMutex
 	closed bool
-	mount  *mounted // while programs run in the tree
+	mount  *mounted   // while programs run in the tree
+	past   []*HostVfs // mounts that ended while files were open in them
 
 	closing atomic.Bool    // ends the sweeps
 	sweeps  sync.WaitGroup // see sweep
