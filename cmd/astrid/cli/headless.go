@@ -26,6 +26,7 @@ type headlessOptions struct {
 	limits       abi.TurnLimits
 	how          howOptions
 	yes          bool
+	maxRisk      string
 	allow, deny  []string
 	timeout      time.Duration
 	format       string
@@ -113,7 +114,7 @@ func (o *headlessOptions) check() (approvalRules, error) {
 	if o.limits.MaxTurns < 0 || o.limits.MaxCostUSD < 0 {
 		return approvalRules{}, fail(ExitUsage, "--max-turns and --max-cost: a limit cannot be negative")
 	}
-	rules, err := parseRules(o.yes, o.allow, o.deny)
+	rules, err := parseRules(o.yes, o.maxRisk, o.allow, o.deny)
 	if err != nil {
 		return rules, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/capability"
@@ -12,16 +13,23 @@ import (
 )
 
 // approvalRules answer what the gate asks in place of a person: a pattern that denies wins,
-// then one that allows, then yes. What no rule is about is put off.
+// then one that allows, then yes, then how much risk may be taken. What no rule is about is put off.
 type approvalRules struct {
 	yes         bool
+	risk        int // index in risks up to which all is approved; -1: nothing is
 	allow, deny []capability.Pattern
 	ask         bool // the other side of standard input answers
 }
 
-// parseRules compiles --allow and --deny.
-func parseRules(yes bool, allow, deny []string) (approvalRules, error) {
-	r := approvalRules{yes: yes}
+// risks are the levels that the gate gives, ascending.
+var risks = []string{"low", "medium", "high", "critical"}
+
+// parseRules compiles --max-risk, --allow and --deny. Without a risk none is taken.
+func parseRules(yes bool, risk string, allow, deny []string) (approvalRules, error) {
+	r := approvalRules{yes: yes, risk: slices.Index(risks, risk)}
+	if risk != "" && r.risk < 0 {
+		return r, fail(ExitUsage, "--max-risk: %q is none of %s", risk, strings.Join(risks, ", "))
+	}
 	for _, l := range []struct {
 		flag string
 		text []string
@@ -40,12 +48,12 @@ func parseRules(yes bool, allow, deny []string) (approvalRules, error) {
 
 // answers tells whether anything is decided here at all.
 func (r approvalRules) answers() bool {
-	return r.yes || r.ask || len(r.allow)+len(r.deny) > 0
+	return r.yes || r.risk >= 0 || r.ask || len(r.allow)+len(r.deny) > 0
 }
 
-// decide returns the answer to a request for a resource, and which flag gave it.
-func (r approvalRules) decide(resource string) (decision, flag string) {
-	matches := func(p capability.Pattern) bool { return p.Match(resource) }
+// decide returns the answer to a request, and which flag gave it.
+func (r approvalRules) decide(a abi.ApprovalRequired) (decision, flag string) {
+	matches := func(p capability.Pattern) bool { return p.Match(a.Resource) }
 	switch {
 	case slices.ContainsFunc(r.deny, matches):
 		return abi.DecisionDeny, "--deny"
@@ -53,6 +61,8 @@ func (r approvalRules) decide(resource string) (decision, flag string) {
 		return abi.DecisionApprove, "--allow"
 	case r.yes:
 		return abi.DecisionApprove, "--yes"
+	case slices.Contains(risks[:r.risk+1], a.RiskLevel): // a level that is not among them is above all
+		return abi.DecisionApprove, "--max-risk"
 	}
 	return abi.DecisionDefer, ""
 }
@@ -78,7 +88,7 @@ func (t *turn) approve(ctx context.Context, conn *client.Conn, a approvalNotice,
 		t.sys.notef("waits for approval: %s, %s (%s)\n  astrid approvals approve %s", printable(a.Action), printable(a.Resource), printable(a.Reason), printable(a.RequestID))
 		return nil
 	}
-	decision, flag := t.rules.decide(a.Resource)
+	decision, flag := t.rules.decide(a.ApprovalRequired)
 	switch {
 	case decision == abi.DecisionDefer && t.rules.ask:
 		return out.approval(a.ApprovalRequired)

@@ -7,35 +7,57 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 func TestRulesDecide(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		yes         bool
+		risk        string
 		allow, deny []string
 		want, flag  string
 	}{
-		{"nothing is said", false, nil, nil, "defer", ""},
-		{"yes", true, nil, nil, "approve", "--yes"},
-		{"allowed", false, []string{"net:https://a.test:443/**"}, nil, "approve", "--allow"},
-		{"a segment is not all", false, []string{"net:https://a.test:443/*"}, nil, "defer", ""},
-		{"another host", false, []string{"net:https://b.test:443/**"}, nil, "defer", ""},
-		{"denied although all is approved", true, nil, []string{"net:https://a.test:443/**"}, "deny", "--deny"},
-		{"denied although it is allowed", false, []string{"net:https://a.test:443/**"}, []string{"net:https://a.test:443/v1/*"}, "deny", "--deny"},
+		{"nothing is said", false, "", nil, nil, "defer", ""},
+		{"yes", true, "", nil, nil, "approve", "--yes"},
+		{"allowed", false, "", []string{"net:https://a.test:443/**"}, nil, "approve", "--allow"},
+		{"a segment is not all", false, "", []string{"net:https://a.test:443/*"}, nil, "defer", ""},
+		{"another host", false, "", []string{"net:https://b.test:443/**"}, nil, "defer", ""},
+		{"denied although all is approved", true, "", nil, []string{"net:https://a.test:443/**"}, "deny", "--deny"},
+		{"denied although it is allowed", false, "", []string{"net:https://a.test:443/**"}, []string{"net:https://a.test:443/v1/*"}, "deny", "--deny"},
+		{"no more risk than that", false, "medium", nil, nil, "approve", "--max-risk"},
+		{"all risks", false, "critical", nil, nil, "approve", "--max-risk"},
+		{"more risk than that", false, "low", nil, nil, "defer", ""},
+		{"denied although it is little risk", false, "high", nil, []string{"net:https://a.test:443/**"}, "deny", "--deny"},
 	} {
-		r, err := parseRules(c.yes, c.allow, c.deny)
+		r, err := parseRules(c.yes, c.risk, c.allow, c.deny)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, flag := r.decide("net:https://a.test:443/v1/chat"); got != c.want || flag != c.flag {
+		if got, flag := r.decide(abi.ApprovalRequired{Resource: "net:https://a.test:443/v1/chat", RiskLevel: "medium"}); got != c.want || flag != c.flag {
 			t.Errorf("%s: %s by %q, want %s by %q", c.name, got, flag, c.want, c.flag)
 		}
 	}
 	for _, bad := range []string{"", "a.test", "net:https://**/x", "fs:read:///a\nb"} {
-		if _, err := parseRules(false, []string{bad}, nil); err == nil || !strings.Contains(err.Error(), "--allow") {
+		if _, err := parseRules(false, "", []string{bad}, nil); err == nil || !strings.Contains(err.Error(), "--allow") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+func TestRulesRisk(t *testing.T) {
+	for _, bad := range []string{"none", "Low", "5"} {
+		if _, err := parseRules(false, bad, nil, nil); err == nil || !strings.Contains(err.Error(), "--max-risk") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	r, err := parseRules(false, "critical", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := r.decide(abi.ApprovalRequired{RiskLevel: "unheard of"}); got != abi.DecisionDefer {
+		t.Errorf("an unknown risk: %s", got)
 	}
 }
 

@@ -130,6 +130,7 @@ from the daemon for 120 s, 130 interrupted.`,
 	f.Float64Var(&o.limits.MaxCostUSD, "max-cost", 0, "end the turn when it has cost this many `USD`, by what the provider reports")
 	f.BoolVar(&o.printSession, "print-session", false, "print the session's id as the last line on standard error")
 	f.BoolVarP(&o.yes, "yes", "y", false, "approve whatever the agent asks for, once each")
+	f.StringVar(&o.maxRisk, "max-risk", "", "approve, once each, what is rated at most this `RISK`: low, medium, high or critical")
 	f.StringArrayVar(&o.allow, "allow", nil, "approve, once each, what this `PATTERN` over resources covers; may be repeated")
 	f.StringArrayVar(&o.deny, "deny", nil, "refuse what this `PATTERN` over resources covers, whatever else allows it; may be repeated")
 	f.DurationVar(&o.timeout, "timeout", 0, "cancel the turn after this `TIME`, for example 90s or 10m")
