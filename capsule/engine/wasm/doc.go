@@ -29,6 +29,7 @@
 //
 // # Cache
 //
-// Rewritten and compiled modules are kept between runs. The cache is never needed: what a
-// crash left of it is made anew. It is trusted, so it must be the daemon's alone.
+// Compiled modules are kept between runs, with a skeleton of each to load them by, see
+// code.go. The cache is never needed: what a crash left of it is made anew. It is trusted, so
+// it must be the daemon's alone.
 package wasm
