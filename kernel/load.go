@@ -83,14 +83,16 @@ func (k *Kernel) loadAll(ctx context.Context) error {
 // them one by one in order, each only if what it imports is there.
 func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []refusal {
 	type result struct {
-		c   *capsule.Capsule
-		err error
+		c    *capsule.Capsule
+		from string // what it was loaded from: what changes meanwhile is loaded the next time
+		err  error
 	}
 	results := make([]result, len(order))
 	g := new(errgroup.Group)
 	g.SetLimit(4)
 	for i, m := range order {
-		if k.registry.Get(m.ID()) != nil && k.fingerprint(m) == k.loadedAs(m.ID()) {
+		from := k.fingerprint(m)
+		if k.registry.Get(m.ID()) != nil && from == k.loadedAs(m.ID()) {
 			continue
 		}
 		g.Go(func() error {
@@ -99,7 +101,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 				return nil
 			}
 			c, err := k.loadOne(ctx, m)
-			results[i] = result{c, err}
+			results[i] = result{c, from, err}
 			return nil
 		})
 	}
@@ -116,7 +118,7 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 			err = errors.Join(fmt.Errorf("it imports %s, whose only exporter was not loaded", missing), r.c.Stop(ctx))
 		}
 		if err == nil {
-			err = k.enter(ctx, r.c)
+			err = k.enter(ctx, r.c, r.from)
 		}
 		if err != nil {
 			failed[m.ID()] = true
@@ -127,8 +129,9 @@ func (k *Kernel) loadOrdered(ctx context.Context, order []*capsule.Manifest) []r
 }
 
 // enter makes a capsule the one of its name and starts it. The one it replaces ends the
-// calls it has begun; what is sent meanwhile waits in the new one's mailbox.
-func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
+// calls it has begun; what is sent meanwhile waits in the new one's mailbox. from is the
+// fingerprint of what it was loaded from.
+func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule, from string) error {
 	if err := k.runLifecycle(ctx, c); err != nil {
 		return errors.Join(err, c.Stop(ctx))
 	}
@@ -146,7 +149,7 @@ func (k *Kernel) enter(ctx context.Context, c *capsule.Capsule) error {
 		return errors.Join(err, c.Stop(ctx))
 	}
 	k.mu.Lock()
-	k.loaded[c.ID()] = k.fingerprint(c.Manifest())
+	k.loaded[c.ID()] = from
 	k.mu.Unlock()
 	k.tellLacking(ctx, c.ID())
 	return nil
@@ -159,8 +162,8 @@ func (k *Kernel) fingerprint(m *capsule.Manifest) string {
 	if err != nil {
 		return ""
 	}
-	var all []byte
-	for _, path := range []string{m.Path, filepath.Join(m.Dir, capsule.MetaName), capsule.EnvPath(p.Root(), m.ID()), capsule.ConsentPath(p.Root(), m.ID())} {
+	all := []byte(m.Hash + "\n")
+	for _, path := range []string{filepath.Join(m.Dir, capsule.MetaName), capsule.EnvPath(p.Root(), m.ID()), capsule.ConsentPath(p.Root(), m.ID())} {
 		b, err := os.ReadFile(path)
 		all = append(all, fmt.Sprintf("%s %v %d\n", path, err == nil, len(b))...)
 		all = append(all, b...)

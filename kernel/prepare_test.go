@@ -37,7 +37,7 @@ func TestPrepareRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := k.enter(ctx, again); err != nil {
+	if err := k.enter(ctx, again, k.fingerprint(m)); err != nil {
 		t.Fatal(err)
 	}
 	k.prepare(ctx)

@@ -137,7 +137,7 @@ func TestSoakLoads(t *testing.T) {
 				k.unload(t.Context(), m.ID())
 				c, err := k.loadOne(t.Context(), m)
 				check(t, err)
-				check(t, k.enter(t.Context(), c))
+				check(t, k.enter(t.Context(), c, k.fingerprint(m)))
 			}
 			if _, err := callCapsule(k, "busy"); err != nil {
 				t.Fatal(err)

@@ -205,3 +205,32 @@ func TestInstalledIsWatched(t *testing.T) {
 	}
 	await("a removal", func() bool { return version() == "" })
 }
+
+// What is installed while the version before is being loaded is loaded by the next reload, whichever asks for it.
+func TestInstalledWhileLoading(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles a guest")
+	}
+	k := boot(t, func(o *Options) {
+		if err := o.Home.Ensure(); err != nil {
+			t.Fatal(err)
+		}
+		putDemo(t, o.Home, "1.0.0", "one")
+	})
+	manifest := k.registry.Get("demo").Manifest()
+	from := k.fingerprint(manifest)
+	c, err := k.loadOne(k.ctx, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	putDemo(t, k.opts.Home, "2.0.0", "two")
+	if err := k.enter(k.ctx, c, from); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.loadAll(k.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if v := k.registry.Get("demo").Manifest().Package.Version.String(); v != "2.0.0" {
+		t.Errorf("version %s runs", v)
+	}
+}
