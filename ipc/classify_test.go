@@ -167,7 +167,10 @@ func TestBuilders(t *testing.T) {
 	if p, err := Tagged(abi.UserInput{Text: "a", SessionID: "s"}); err != nil || string(p.Tagged()) != `{"type":"user_input","text":"a","session_id":"s"}` {
 		t.Errorf("%s %v", p.Tagged(), err)
 	}
-	for _, bad := range []abi.TaggedPayload{abi.ToolCancelRequest{}, abi.LlmStreamEvent{RequestID: "r"}, abi.LlmRequest{RequestID: someID}} {
+	if p, err := Tagged(abi.LlmRequest{RequestID: someID}); err != nil || !strings.Contains(string(p.Tagged()), `"messages":[],"tools":[]`) {
+		t.Errorf("an empty request: %s %v", p.Tagged(), err)
+	}
+	for _, bad := range []abi.TaggedPayload{abi.ToolCancelRequest{}, abi.LlmStreamEvent{RequestID: "r"}} {
 		if p, err := Tagged(bad); err == nil {
 			t.Errorf("Tagged(%T) = %s", bad, p.Tagged())
 		}
