@@ -38,22 +38,7 @@ func report(name string, v, reach time.Duration) {
 	fmt.Printf("BENCH %s %d ns %d %.3f\n", name, v.Nanoseconds(), reach.Nanoseconds(), float64(v)/float64(reach))
 }
 
-// BenchmarkOpenLongSession is from the history in hand to the frame that shows its end,
-// against 300 ms.
-func BenchmarkOpenLongSession(b *testing.B) {
-	list := longSession()
-	best := time.Hour
-	for range 3 {
-		m := benchModel()
-		begin := time.Now()
-		m.update(connectedMsg{session: testSession, pid: 1, history: list})
-		m.View()
-		best = min(best, time.Since(begin))
-	}
-	report("tui_open_10000", best, 300*time.Millisecond)
-}
-
-// BenchmarkScroll is a page up through that session, against the 8 ms of a frame: the median on the wall, and in
+// BenchmarkScroll is a page up through a session of 10,000 messages, against the 8 ms of a frame: the median on the wall, and in
 // processor time the mean and the slowest, for the slowest on the wall is that of whatever else runs. The first frame,
 // which renders a screen of markdown at once, is one of them.
 func BenchmarkScroll(b *testing.B) {
