@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/zeebo/blake3"
@@ -41,6 +42,10 @@ var errNoCode = errors.New("no code")
 func (r *Runtime) cached(ctx context.Context, binary []byte) (wazero.CompiledModule, error) {
 	sum := blake3.Sum256(binary)
 	path := filepath.Join(r.opts.CacheDir, codeDir, hex.EncodeToString(sum[:])+"-"+meter.Version+"-"+r.place)
+	// One at a time: who finds out that wazero compiled the skeleton drops it from the runtime before the next can be given it.
+	mu, _ := r.filing.LoadOrStore(path, new(sync.Mutex))
+	mu.(*sync.Mutex).Lock()
+	defer mu.(*sync.Mutex).Unlock()
 	for range 3 { // another process may be filing the same code
 		if m, ok := r.kept(ctx, path); ok {
 			return m, nil

@@ -33,6 +33,33 @@ func TestSkeletonIsNotRun(t *testing.T) {
 	for range 20 {
 		loadOnce(t, dir)
 	}
+	// In one runtime, too, where modules of one binary share their code.
+	r, _ := newRuntime(t, Options{CacheDir: dir})
+	binary := one(nil, "hello", output(0, 5)).Bytes()
+	var loads sync.WaitGroup
+	for range 4 {
+		loads.Go(func() {
+			for range 10 {
+				e, err := r.Load(ctx, testCapsule(), binary)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				i, err := e.Instantiate(ctx)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if out, err := invoke(i.(*Instance), ctx); out != "hello" || err != nil {
+					t.Errorf("%q %v", out, err)
+				}
+				if err := errors.Join(i.Close(ctx), e.Close(ctx)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	loads.Wait()
 	cancel()
 	wg.Wait()
 	if left, _ := filepath.Glob(filepath.Join(dir, "compile-*")); len(left) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -49,9 +50,10 @@ type Runtime struct {
 	host  *host.Host
 	opts  Options
 
-	memory int64  // bytes that an instance may have
-	place  string // see findPlace
-	offer  string // see fingerprint
+	memory int64    // bytes that an instance may have
+	filing sync.Map // of *sync.Mutex by the path of a record, see cached
+	place  string   // see findPlace
+	offer  string   // see fingerprint
 }
 
 // NewRuntime prepares the compiler and links the host modules.
