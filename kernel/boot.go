@@ -77,6 +77,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 	}
 	k.logs = telemetry.NewCapsuleLogs(telemetry.CapsuleOptions{Now: k.now, RetentionDays: o.Config.Logging.RetentionDays, MaxBytesPerDay: o.Config.Logging.CapsuleBytes})
 	k.files = newFiles(o.Home, k.store, o.Workspace, overlayQuota, k.now)
+	k.files.links = k.policies.hardLinks
 	k.files.finishInterrupted(ctx)
 	if k.gate, err = openGate(ctx, o.Home, k.store, k.files, *o); err != nil {
 		return err

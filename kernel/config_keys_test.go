@@ -28,8 +28,9 @@ const freely = "[workspace]\nmode = \"autonomous\"\n[security.policy]\nrequire_a
 
 // shownKeys has each key of the configuration.
 var shownKeys = map[string]keyShown{
-	"storage":        {field: "Storage", set: `storage = "mem:"`, probe: stateFile},
-	"workspace.mode": {field: "Workspace.Mode", set: "[workspace]\nmode = \"guided\"", probe: readsOutside},
+	"storage":              {field: "Storage", set: `storage = "mem:"`, probe: stateFile},
+	"workspace.mode":       {field: "Workspace.Mode", set: "[workspace]\nmode = \"guided\"", probe: readsOutside},
+	"workspace.hard_links": {field: "Workspace.HardLinks", elsewhere: "kernel/links_test.go TestLinksToOutside"},
 
 	"security.approval_timeout_secs":               {field: "Security.ApprovalTimeout", elsewhere: "approval/manager_test.go TestNobodyAnswersInTime"},
 	"security.session_idle_secs":                   {field: "Security.SessionIdle", elsewhere: "kernel/manage_gate_test.go TestSessionEndsWhenNobodyIsThere"},

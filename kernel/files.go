@@ -31,6 +31,7 @@ type files struct {
 	workspace string // of sessions that named none
 	quota     int64  // bytes of one overlay's upper layer
 	now       func() time.Time
+	links     func(workspace string) vfs.HardLinks // nil: vfs.LinksPublic
 
 	mu       sync.Mutex
 	overlays map[sessionKey]*overlay
@@ -245,7 +246,11 @@ func (f *files) open(ctx context.Context, principal, session string) (*vfs.Overl
 	if err := f.apart(rec.Workspace); err != nil {
 		return nil, err
 	}
-	o, err := vfs.NewOverlay(rec.Workspace, filepath.Join(dir, "upper"), vfs.OverlayOptions{StateDir: stateDir(dir), Quota: f.quota})
+	opts := vfs.OverlayOptions{StateDir: stateDir(dir), Quota: f.quota}
+	if f.links != nil {
+		opts.HardLinks = func() vfs.HardLinks { return f.links(rec.Workspace) }
+	}
+	o, err := vfs.NewOverlay(rec.Workspace, filepath.Join(dir, "upper"), opts)
 	if err != nil {
 		return nil, fmt.Errorf("workspace of session %q: %w", session, err)
 	}

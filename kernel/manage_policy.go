@@ -16,6 +16,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
+	"github.com/unicity-astrid/astrid-go/vfs"
 )
 
 // policies keeps the gate's rules as the files say: the common ones, and for each workspace
@@ -33,6 +34,18 @@ type workspacePolicy struct {
 	seen    [2]fileState // of its configuration and its ignore file
 	err     error        // why it could not be read: the strictest rules hold
 	notices []string
+	links   vfs.HardLinks
+}
+
+// hardLinks maps workspace.hard_links.
+var hardLinks = map[string]vfs.HardLinks{"none": vfs.LinksNone, "public": vfs.LinksPublic, "all": vfs.LinksAll}
+
+// hardLinks tells which files with names outside of a workspace are read there: none before its rules are known.
+func (p *policies) hardLinks(workspace string) vfs.HardLinks {
+	if v, ok := p.known.Load(workspace); ok {
+		return v.(*workspacePolicy).links
+	}
+	return vfs.LinksNone
 }
 
 // fileState tells one state of a file from another. The zero value is no file.
@@ -132,7 +145,7 @@ func (k *Kernel) refreshWorkspace(workspace string, anyway bool) error {
 	if v, ok := p.known.Load(workspace); ok && !anyway && v.(*workspacePolicy).seen == now {
 		return v.(*workspacePolicy).err
 	}
-	w := &workspacePolicy{seen: now}
+	w := &workspacePolicy{seen: now, links: vfs.LinksNone}
 	ignore, ierr := readIgnore(workspace)
 	if ierr != nil {
 		slog.Warn("A workspace's ignore file cannot be used: all its files are kept from agents", "workspace", workspace, "error", ierr)
@@ -155,7 +168,7 @@ func (k *Kernel) loadWorkspace(workspace string, w *workspacePolicy, ignore *app
 	if err != nil {
 		return err
 	}
-	w.notices = texts(cfg.Notices)
+	w.notices, w.links = texts(cfg.Notices), hardLinks[cfg.Workspace.HardLinks]
 	own := slices.ContainsFunc(cfg.Files, func(f config.File) bool { return f.Layer == config.Workspaces })
 	if !own && ignore == nil {
 		k.gate.Budgets().SetWorkspaceLimits(workspace, nil)

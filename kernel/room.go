@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +28,7 @@ type room struct {
 	box      *sandbox.Box // nil: nothing is mounted
 	network  bool         // its programs may use it
 	overlay  *overlay
+	outside  []string // files that had names outside of the workspace when it was mounted
 	programs map[*program]struct{}
 }
 
@@ -81,6 +84,11 @@ func (r *room) start(ctx context.Context, c host.ProcessCommand) (*program, erro
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range r.outside {
+		if r.overlay.fs.IsOutside(p) {
+			covered = append(covered, sandbox.Covered{Path: filepath.Join(r.overlay.fs.Root(), p)})
+		}
+	}
 	child, err := r.box.Start(sandbox.Command{
 		Path: c.Program.Path, Argv: c.Argv, Stdin: c.Stdin, Interactive: c.Interactive, Network: r.network, Bare: policy.Mode() == approval.Yolo, Covered: covered,
 	})
@@ -115,6 +123,10 @@ func (r *room) openLocked(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, r.p.files.release(r.key, o))
 	}
+	outside, err := linkedOutside(o.fs)
+	if err != nil {
+		return errors.Join(err, r.p.files.release(r.key, o))
+	}
 	opts.Upper, opts.Work = o.fs.UpperDir(), o.fs.WorkDir()
 	var box *sandbox.Box
 	mount := o.fs.Mount
@@ -134,7 +146,7 @@ func (r *room) openLocked(ctx context.Context) error {
 		}
 		return errors.Join(err, r.p.files.release(r.key, o))
 	}
-	r.box, r.overlay, r.network = box, o, network
+	r.box, r.overlay, r.network, r.outside = box, o, network, outside
 	go func() { // a room without a keeper would refuse what guests write
 		<-box.Gone()
 		r.mu.Lock()
@@ -146,6 +158,17 @@ func (r *room) openLocked(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// linkedOutside lists what programs do not see because it has names outside of the workspace: the kernel would show it to them.
+func linkedOutside(v *vfs.OverlayVfs) ([]string, error) {
+	list, err := v.Outside()
+	if err == nil && len(list) > maxConcealed {
+		slices.Sort(list)
+		err = abi.Errorf(abi.CodeUnsupported, "programs cannot run here: %d files in %s, as %s, have hard links outside of it, and at most %d can be kept from programs. "+
+			"If these may be read, `astrid config set workspace.hard_links all`", len(list), v.Root(), list[0], maxConcealed)
+	}
+	return list, err
 }
 
 // withoutChanges is for systems whose programs see the workspace itself: they would work on files that the session has changed.

@@ -10,7 +10,8 @@ import (
 // link puts an upper file itself into the workspace under its temporary name, as a second link: nothing is copied, and later the upper
 // name goes without a block to free. done is false where a copy is needed, because it would come out differently: the file is still
 // written to or has other names, it or the one it replaces has attributes, or the directory gives new files a group or an access
-// control list. So it is on another filesystem and where hard links are not allowed.
+// control list. So it is on another filesystem and where hard links are not allowed; and for a file that other sessions would
+// meanwhile take for one from outside, because it has two names.
 func (v *OverlayVfs) link(s *step, up, low int, together bool) (done bool, err error) {
 	name := path.Base(string(s.Path))
 	src, st, err := openFileAt(up, name, unix.O_RDONLY)
@@ -18,7 +19,7 @@ func (v *OverlayVfs) link(s *step, up, low int, together bool) (done bool, err e
 		return false, nil // the copy says what is wrong
 	}
 	defer src.Close()
-	if st.nlink != 1 || unixMode(st.mode)&^0o777 != 0 || v.isWritten(st) || v.isHeld() || !plainUpper(int(src.Fd())) || !plainDir(low) {
+	if st.nlink != 1 || v.singular(st) || unixMode(st.mode)&^0o777 != 0 || v.isWritten(st) || v.isHeld() || !plainUpper(int(src.Fd())) || !plainDir(low) {
 		return false, nil
 	}
 	old, err := v.lowerStat(string(s.Path))

@@ -22,14 +22,18 @@ func TestCommitLinks(t *testing.T) {
 		return fi.Sys().(*syscall.Stat_t).Ino
 	}
 	for _, name := range []string{"plain", "coloured", "open", "linked"} {
-		must(t, os.WriteFile(at(name), []byte("old"), 0o640))
+		must(t, os.WriteFile(at(name), []byte("old"), 0o644))
 	}
 	if err := unix.Setxattr(at("coloured"), "user.colour", []byte("green"), 0); err != nil {
 		t.Skip("no attributes here")
 	}
 	was := map[string]uint64{}
-	for _, name := range []string{"plain", "fresh", "coloured", "linked"} {
-		must(t, v.WriteFile(name, []byte("new"), 0o640))
+	for _, name := range []string{"plain", "fresh", "coloured", "linked", "private"} {
+		mode := os.FileMode(0o644)
+		if name == "private" {
+			mode = 0o600
+		}
+		must(t, v.WriteFile(name, []byte("new"), mode))
 		was[name] = inode(filepath.Join(v.upperDir, name))
 	}
 	must(t, os.Link(filepath.Join(v.upperDir, "linked"), filepath.Join(v.stateDir, "kept")))
@@ -44,9 +48,9 @@ func TestCommitLinks(t *testing.T) {
 	_, err = f.WriteAt([]byte("later"), 0)
 	must(t, err)
 	must(t, f.Close())
-	must(t, v.WriteFile("plain", []byte("later"), 0o640))
-	must(t, os.WriteFile(filepath.Join(v.stateDir, "kept"), []byte("later"), 0o640))
-	for name, moved := range map[string]bool{"plain": true, "fresh": true, "coloured": false, "open": false, "linked": false} {
+	must(t, v.WriteFile("plain", []byte("later"), 0o644))
+	must(t, os.WriteFile(filepath.Join(v.stateDir, "kept"), []byte("later"), 0o644))
+	for name, moved := range map[string]bool{"plain": true, "fresh": true, "coloured": false, "open": false, "linked": false, "private": false} {
 		b, err := os.ReadFile(at(name))
 		if err != nil || string(b) != "new" {
 			t.Errorf("%s: %q, %v", name, b, err)
@@ -56,7 +60,7 @@ func TestCommitLinks(t *testing.T) {
 		}
 		fi, err := os.Stat(at(name))
 		must(t, err)
-		if n := fi.Sys().(*syscall.Stat_t).Nlink; n != 1 || fi.Mode().Perm() != 0o640 {
+		if n := fi.Sys().(*syscall.Stat_t).Nlink; n != 1 || fi.Mode().Perm() != 0o644 && name != "private" {
 			t.Errorf("%s has %d names and mode %v", name, n, fi.Mode())
 		}
 	}

@@ -149,7 +149,7 @@ func (v *OverlayVfs) moveOut(up int, base string) (string, error) {
 // copyUp copies the file or link at a place to the upper layer. Without content, an empty file takes the lower one's place.
 func (v *OverlayVfs) copyUp(pl *place, content bool) error {
 	tmp := tempName()
-	hash, err := v.stageCopy(pl.dir.low, pl.base, tmp, content)
+	hash, err := v.stageCopy(pl.dir.low, pl.base, tmp, content, v.readable)
 	if err == nil {
 		err = v.cover(pl.path, hash)
 	}
@@ -165,8 +165,9 @@ func (v *OverlayVfs) copyUp(pl *place, content bool) error {
 	return v.insert(tmp, up, pl.base)
 }
 
-// stageCopy copies one file or link to the staging directory and returns the content's hash if it read all of it.
-func (v *OverlayVfs) stageCopy(dir int, base, tmp string, content bool) (string, error) {
+// stageCopy copies one file or link to the staging directory and returns the content's hash if it read all of it. may is asked
+// about a file before it is read; nil is yes.
+func (v *OverlayVfs) stageCopy(dir int, base, tmp string, content bool, may func(*stat) error) (string, error) {
 	st, err := statAt(dir, base)
 	if err != nil {
 		return "", err
@@ -184,6 +185,11 @@ func (v *OverlayVfs) stageCopy(dir int, base, tmp string, content bool) (string,
 	}
 	defer src.Close()
 	if content {
+		if may != nil {
+			if err := may(st); err != nil {
+				return "", err
+			}
+		}
 		if err := v.reserve(st.size); err != nil {
 			return "", err
 		}

@@ -40,6 +40,11 @@
 // Why does a file with several hard links refuse to be opened for writing and chmod (HostVfs), or get a copy of its own (OverlayVfs)? The
 // other name may lie outside the root, and nothing on the file tells where. Commit replaces a name and leaves others alone.
 //
+// Why is a file with several hard links read at times, and at times not? To read it is to read what the other name holds. All names
+// of the workspace are counted to find out whether one is missing, so it is elsewhere. Trees of packages consist of such files, linked
+// from a store, so what everybody on the machine may read is read; a private file is not, see [HardLinks]. The kernel knows nothing
+// of that: [OverlayVfs.Outside] lists what a mount has to be covered at.
+//
 // How is a conflict found for what a sandboxed child wrote, which OverlayVfs did not see? By birth: overlayfs copies up into a
 // new inode, so a workspace file whose ctime is older than the upper entry's birth has not changed since.
 //

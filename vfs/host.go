@@ -21,8 +21,8 @@ type HostOptions struct {
 	ReadOnly bool
 	// MaxOpen bounds the files open at one time; 0 means DefaultMaxOpen.
 	MaxOpen int
-	// HardLinks permits writing in place to a file with several names. Without it OpenFile refuses, because the other name may
-	// lie outside the root. WriteFile is not concerned: it replaces the name and leaves the other one alone.
+	// HardLinks permits reading private files with several names and writing in place to any. Without it OpenFile refuses, because
+	// the other name may lie outside the root. WriteFile is not concerned: it replaces the name and leaves the other one alone.
 	HardLinks bool
 	// NoSync skips the fsync before WriteFile's rename: faster, and a power failure may lose the last writes.
 	NoSync bool

@@ -92,6 +92,8 @@ func (v *HostVfs) usable(fi fs.FileInfo, write bool) error {
 		return ErrSpecial
 	case write && !v.opts.HardLinks && linkCount(fi) > 1:
 		return ErrHardLink
+	case !v.opts.HardLinks && fi.Mode()&0o004 == 0 && linkCount(fi) > 1:
+		return ErrOutside
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type OverlayOptions struct {
 	Quota int64
 	// MaxOpen bounds the files open at one time; 0 means DefaultMaxOpen.
 	MaxOpen int
+	// HardLinks is asked about files of the workspace that have another name outside of it; nil means LinksPublic.
+	HardLinks func() HardLinks
 	// Now is the clock that dates the overlay's creation; nil means time.Now.
 	Now func() time.Time
 
@@ -52,6 +54,7 @@ type overlay struct {
 	opts                         OverlayOptions
 	open                         handles
 	base                         *baseStore
+	outside                      outsiders
 
 	mu     sync.RWMutex
 	closed bool

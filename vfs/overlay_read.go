@@ -196,6 +196,9 @@ func (v *OverlayVfs) openRead(p string) (int, *stat, error) {
 	if st, err = statFd(fd); err == nil && !st.isFile() {
 		err = ErrSpecial
 	}
+	if err == nil && pl.up == nil {
+		err = v.readable(st)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, nil, err
@@ -228,7 +231,7 @@ func (v *OverlayVfs) openPlain(p string) (int, *stat) {
 		return -1, nil
 	}
 	st, err := statFd(fd)
-	if err != nil || !st.isFile() {
+	if err != nil || !st.isFile() || dir == pl.dir.low && v.suspect(st) {
 		unix.Close(fd)
 		return -1, nil
 	}

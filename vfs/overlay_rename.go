@@ -14,8 +14,12 @@ func (v *OverlayVfs) Rename(oldname, newname string) error {
 	if err != nil {
 		return v.fail("rename", newname, err)
 	}
-	return v.writing("rename", oldname, func(m *HostVfs) error { return m.Rename(oldname, newname) },
-		func(from string) error { return v.rename(from, to) })
+	return v.writing("rename", oldname, func(m *HostVfs) error {
+		if err := v.insideOnly(oldname, false); err != nil {
+			return v.fail("rename", oldname, err)
+		}
+		return m.Rename(oldname, newname)
+	}, func(from string) error { return v.rename(from, to) })
 }
 
 func (v *OverlayVfs) rename(from, to string) error {
@@ -149,8 +153,7 @@ func (v *OverlayVfs) moveCopy(src, dst *place, up int) error {
 func (v *OverlayVfs) stageMove(src *place, tmp string, opaque bool) error {
 	st := src.st()
 	if !st.isDir() {
-		_, err := v.stageCopy(src.holder(), src.base, tmp, true)
-		return err
+		return v.stageEntry(src, tmp)
 	}
 	n, err := v.openDir(src)
 	if err != nil {
@@ -168,12 +171,14 @@ func (v *OverlayVfs) stageMove(src *place, tmp string, opaque bool) error {
 	return v.copyTree(n, fd)
 }
 
-// holder is the directory descriptor of the layer that shows the entry.
-func (p *place) holder() int {
-	if p.up != nil {
-		return p.dir.up
+// stageEntry copies a file or link from the layer that shows it.
+func (v *OverlayVfs) stageEntry(e *place, tmp string) (err error) {
+	if e.up != nil {
+		_, err = v.stageCopy(e.dir.up, e.base, tmp, true, nil)
+	} else {
+		_, err = v.stageCopy(e.dir.low, e.base, tmp, true, v.readable)
 	}
-	return p.dir.low
+	return err
 }
 
 // copyTree copies a merged directory's entries into an open directory of the staging area.
@@ -197,7 +202,7 @@ func (v *OverlayVfs) copyEntry(e *place, to int) error {
 	}
 	tmp := tempName()
 	if !st.isDir() {
-		if _, err := v.stageCopy(e.holder(), e.base, tmp, true); err != nil {
+		if err := v.stageEntry(e, tmp); err != nil {
 			return err
 		}
 		return unix.Renameat(v.stage, tmp, to, e.base)

@@ -30,6 +30,11 @@ func (v *OverlayVfs) OpenFile(name string, flag int, perm fs.FileMode) (File, er
 		})
 	} else {
 		err = v.writing("open", name, func(m *HostVfs) (err error) {
+			if flag&os.O_TRUNC == 0 {
+				if err := v.insideOnly(name, true); err != nil {
+					return v.fail("open", name, err)
+				}
+			}
 			through, err = m.OpenFile(name, flag, perm)
 			return err
 		}, func(p string) error {
@@ -110,7 +115,7 @@ func (v *OverlayVfs) toUpper(pl *place, content bool) error {
 // unshare gives a name in the upper layer a file of its own: another name of the file would change with it.
 func (v *OverlayVfs) unshare(pl *place, content bool) error {
 	tmp := tempName()
-	if _, err := v.stageCopy(pl.dir.up, pl.base, tmp, content); err != nil {
+	if _, err := v.stageCopy(pl.dir.up, pl.base, tmp, content, nil); err != nil {
 		unix.Unlinkat(v.stage, tmp, 0)
 		return err
 	}
@@ -376,7 +381,12 @@ func (v *OverlayVfs) Symlink(target, newname string) error {
 
 // Chmod implements Vfs.
 func (v *OverlayVfs) Chmod(name string, mode fs.FileMode) error {
-	return v.writing("chmod", name, func(m *HostVfs) error { return m.Chmod(name, mode) }, func(p string) error {
+	return v.writing("chmod", name, func(m *HostVfs) error {
+		if err := v.insideOnly(name, true); err != nil {
+			return v.fail("chmod", name, err)
+		}
+		return m.Chmod(name, mode)
+	}, func(p string) error {
 		pl, err := v.walk(p, true)
 		if err != nil {
 			return err

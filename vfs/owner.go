@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"os"
 	"path"
 
@@ -70,6 +71,9 @@ func (v *OverlayVfs) takeOver(pl *place) error {
 	}
 	if pl.up == nil && !st.isDir() {
 		if err := v.copyUp(pl, true); err != nil {
+			if errors.Is(err, ErrOutside) { // programs do not see it
+				return nil
+			}
 			return ignoreDenied(err)
 		}
 	}

@@ -12,9 +12,10 @@ import (
 
 func (v *OverlayVfs) replacedPath() string { return filepath.Join(v.stateDir, "replaced") }
 
-// spare keeps a file that is about to be replaced. Where it cannot, the file is freed when it is replaced.
+// spare keeps a file that is about to be replaced. Where it cannot, or a second name would keep the file from other sessions, the file
+// is freed when it is replaced.
 func (v *OverlayVfs) spare(dir int, name string, st *stat) {
-	if st != nil && st.isFile() && st.nlink == 1 {
+	if st != nil && st.isFile() && st.nlink == 1 && !v.singular(st) {
 		_ = unix.Linkat(dir, name, v.replaced, tempName(), 0)
 	}
 }

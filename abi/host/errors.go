@@ -24,6 +24,7 @@ var codes = []struct {
 	{approval.ErrDenied, abi.CodeDenied},
 	{vfs.ErrEscape, abi.CodeDenied},
 	{vfs.ErrReplaced, abi.CodeDenied},
+	{vfs.ErrOutside, abi.CodeDenied},
 	{vfs.ErrTooLarge, abi.CodeTooLarge},
 	{vfs.ErrQuota, abi.CodeLimit},
 	{fs.ErrNotExist, abi.CodeNotFound},

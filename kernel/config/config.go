@@ -31,7 +31,8 @@ type Config struct {
 
 // Workspace is the section of the same name.
 type Workspace struct {
-	Mode string // safe, guided, autonomous or yolo
+	Mode      string // safe, guided, autonomous or yolo
+	HardLinks string // none, public or all
 }
 
 // Security is the section of the same name.
@@ -149,7 +150,7 @@ func (c *Config) Origin(key string) Origin { return c.values[key].origin }
 func (c *Config) fill() {
 	seconds := func(key string) time.Duration { return time.Duration(c.whole(key)) * time.Second }
 	c.Storage = c.text("storage")
-	c.Workspace = Workspace{Mode: c.text("workspace.mode")}
+	c.Workspace = Workspace{Mode: c.text("workspace.mode"), HardLinks: c.text("workspace.hard_links")}
 	c.Security = Security{
 		ApprovalTimeout: seconds("security.approval_timeout_secs"),
 		SessionIdle:     seconds("security.session_idle_secs"),

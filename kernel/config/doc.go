@@ -21,6 +21,7 @@
 //
 //	storage                           kernel boot, for storage.Open; empty is bolt:$H/var/state.db
 //	workspace.mode                    approval: the mode of the policy layer
+//	workspace.hard_links              kernel: which files of the workspace are kept from agents for their names outside
 //	security.approval_timeout_secs    approval: how long a question waits for a human before it is deferred
 //	security.session_idle_secs        kernel: how long what was allowed for a session outlives its last client
 //	security.policy.*                 approval: the rules of the policy layer

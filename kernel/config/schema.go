@@ -56,6 +56,8 @@ var keys = []key{
 		`where state is kept, as "scheme:rest"; empty is a file in the home`},
 	{"workspace.mode", text, "safe", stricter(modes...), "ASTRID_WORKSPACE_MODE", oneOf(modes...),
 		"what needs no question: safe, guided, autonomous or yolo"},
+	{"workspace.hard_links", text, "public", stricter("none", "public", "all"), "", oneOf("none", "public", "all"),
+		"files that have another name outside of the workspace and are read: none, public (those that everybody may read) or all"},
 
 	{"security.approval_timeout_secs", whole, int64(300), atMost, "", between(1, maxSecs),
 		"how long a question waits for a human before it is put off"},

@@ -93,7 +93,7 @@ func TestShowOrigins(t *testing.T) {
 }
 
 func TestShowDocs(t *testing.T) {
-	entries, _ := world{}.load(t).Entries("workspace")
+	entries, _ := world{}.load(t).Entries("workspace.mode")
 	var out bytes.Buffer
 	WriteTOML(&out, entries, ShowOptions{Docs: true})
 	if want := "[workspace]\n# what needs no question: safe, guided, autonomous or yolo\nmode = \"safe\"\n"; out.String() != want {

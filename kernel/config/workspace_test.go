@@ -15,6 +15,8 @@ func TestWorkspaceTightens(t *testing.T) {
 		{"workspace.mode", `"guided"`, `"guided"`, `"guided"`, ""},
 		{"workspace.mode", `"guided"`, `"yolo"`, `"guided"`, `"yolo" is less strict than the "guided" in force`},
 		{"workspace.mode", "", `"autonomous"`, `"safe"`, "(default)"},
+		{"workspace.hard_links", "", `"none"`, `"none"`, ""},
+		{"workspace.hard_links", "", `"all"`, `"public"`, `"all" is less strict than the "public" in force`},
 		{"security.approval_timeout_secs", "60", "30", "30", ""},
 		{"security.approval_timeout_secs", "60", "61", "60", "61 is more than the 60 in force"},
 		{"budget.session_max_usd", "50.0", "20.5", "20.5", ""},

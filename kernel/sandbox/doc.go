@@ -33,6 +33,7 @@
 // Two of them got through at first: /proc/sys was writable for children of root, and what a program had left behind outlived it
 // for a moment.
 //
-// What is not held: a child reads all of the workspace that is not covered when it starts; it sees the names of users and
+// What is not held: a child reads all of the workspace that is not covered when it starts, so also what the user links into it from
+// outside while it runs; it sees the names of users and
 // what the system's directories show everybody; it can use the processor that its limits allow. Programs of 32 bits do not run.
 package sandbox

@@ -17,8 +17,8 @@ import (
 // Secret is in the files around a trap.
 const Secret = "the secret outside"
 
-// Linked is in the file outside that has another name inside.
-const Linked = "the file that has a name inside, too"
+// Linked is in the file outside that has names inside, too, and that nobody but its owner may read.
+const Linked = Secret + " and inside"
 
 // Trap is the directory Root, x/root in Outer, with what lies outside beside it.
 type Trap struct{ Outer, Root string }
@@ -36,7 +36,7 @@ func New(outer string) (Trap, error) {
 	for _, f := range []string{"secret", "x/secret", "x/root2/secret", "out/secret", "out/dir/secret"} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(outer, f), []byte(Secret), 0o644))
 	}
-	return t, errors.Join(err, os.WriteFile(filepath.Join(outer, "linked"), []byte(Linked), 0o644))
+	return t, errors.Join(err, os.WriteFile(filepath.Join(outer, "linked"), []byte(Linked), 0o600))
 }
 
 // Links are the links of a trap, by name.
@@ -93,6 +93,9 @@ func (t Trap) Links() map[string]string {
 	}
 }
 
+// HardLinks are the names that a file outside has in a trap.
+func (t Trap) HardLinks() []string { return []string{"hard", "a/hard"} }
+
 // Set plants the exits in a directory, which stands for Root.
 func (t Trap) Set(dir string) error {
 	err := errors.Join(os.MkdirAll(filepath.Join(dir, "a/b"), 0o755), os.MkdirAll(filepath.Join(dir, "deep/er"), 0o755),
@@ -100,7 +103,7 @@ func (t Trap) Set(dir string) error {
 	for name, target := range t.Links() {
 		err = errors.Join(err, os.Symlink(target, filepath.Join(dir, name)))
 	}
-	for _, name := range []string{"hard", "a/hard"} {
+	for _, name := range t.HardLinks() {
 		err = errors.Join(err, os.Link(filepath.Join(t.Outer, "linked"), filepath.Join(dir, name)))
 	}
 	fd, serr := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
