@@ -33,6 +33,9 @@ type Unmarshaler interface {
 // Parse reads the syntax of data. file is only used in messages.
 func Parse(file string, data []byte) (*Document, error) {
 	d := &Document{File: file}
+	if line := tooDeep(string(data)); line > 0 {
+		return nil, ErrorList{{File: file, Line: line, Msg: "nested deeper than any file of this kind"}}
+	}
 	if _, err := toml.Decode(string(data), &d.root); err != nil {
 		var pe toml.ParseError
 		if errors.As(err, &pe) {
