@@ -64,7 +64,7 @@ var messageCases = map[abi.Function]gateCase{
 	abi.IpcSubscribe:   {params: []string{"t.v1.a"}, resource: "ipc:subscribe:t.v1.a"},
 	abi.UplinkRegister: {params: []string{"n", "Chat", "human"}, resource: "uplink:register:chat/n"},
 	abi.UplinkSend:     {params: []string{"up", "7", "hello"}, effect: "effect publish", resource: "uplink:send:chat/n", prepare: registered},
-	abi.TriggerHook:    {params: []string{`{"hook":"t.v1.h","payload":{}}`}, effect: "effect trigger", resource: "hook:t.v1.h", own: true},
+	abi.TriggerHook:    {params: []string{`{"hook":"t.v1.h","payload":{}}`}, effect: "effect trigger", resource: "hook:t.v1.h"},
 }
 
 // knocked gives the instance a socket that somebody has connected to.

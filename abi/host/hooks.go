@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
@@ -36,13 +37,17 @@ func (h *Host) planHook(_ context.Context, f *frame, args [][]byte) (plan, error
 	}, nil
 }
 
-// hook lets every capsule ask a hook, except the kernel's own topics: the asked capsules
-// decide what they answer, as they do for a message.
+// hook checks a hook like a message: whoever answers acts for the caller, with what its own manifest lets it do. Two
+// kinds of hooks are for every capsule: those with a name of one word, which nothing but hooks has, and questions
+// about what others offer.
 func (b *Bounds) hook(topic string) permit {
 	return func() (string, error) {
 		if ipc.Reserved(topic) {
 			return "", b.deny("hook '%s'", topic)
 		}
-		return "hooks", nil
+		if !strings.Contains(topic, ".") || strings.HasSuffix(topic, ".request.describe") {
+			return "hooks", nil
+		}
+		return b.topic(b.g.IPCPublish, topic, "ipc_publish", "ask hook")
 	}
 }

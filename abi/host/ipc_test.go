@@ -84,6 +84,19 @@ func TestTopics(t *testing.T) {
 	}
 }
 
+// Whoever answers a hook acts for the caller with rights of its own. So a capsule asks what it may also send a message to.
+func TestHooksAreBoundLikeMessages(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	gu := r.guest(newCapsule(Grants{Source: "Capsule.toml", IPCPublish: []string{"t.v1.ask"}}))
+	for _, topic := range []string{"tool.v1.execute.write_file", "user.v1.prompt", "llm.v1.request.generate.openai", "t.v1.other", "a.hook"} {
+		gu.refused(abi.CodeDenied, "ipc_publish", abi.TriggerHook, `{"hook":"`+topic+`","payload":{}}`)
+	}
+	// Names of one word are hooks and nothing else; what others offer is no secret.
+	for _, topic := range []string{"t.v1.ask", "before_tool_call", "tool.v1.request.describe"} {
+		gu.want("[]", abi.TriggerHook, `{"hook":"`+topic+`","payload":{}}`)
+	}
+}
+
 func TestPublishRate(t *testing.T) {
 	now := time.Unix(1000, 0)
 	r := newRig(t, rigOptions{now: func() time.Time { return now }})

@@ -13,6 +13,9 @@ import (
 // Trigger calls the interceptors of all other capsules that listen to hook and returns
 // what they answered, each a JSON value, in no certain order. Capsules that said nothing,
 // denied or failed are left out. payload is encoded like the payload of a message.
+//
+// A capsule may ask what its ipc_publish covers, hooks whose name is one word, and x.request.describe: others act for it
+// with rights of their own.
 func Trigger(hook string, payload any) ([]json.RawMessage, error) {
 	b, err := wire.Payload(payload)
 	if err != nil {
