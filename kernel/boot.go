@@ -11,7 +11,6 @@ import (
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
 	"github.com/unicity-astrid/astrid-go/ipc"
-	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/secrets"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
@@ -50,11 +49,13 @@ func (k *Kernel) boot(ctx context.Context) error {
 	if k.lock, err = home.AcquireLock(o.Home.LockFile()); err != nil {
 		return err
 	}
+	k.policies.load = o.LoadConfig
 	if o.Config == nil {
-		if o.Config, err = config.Load(config.Options{UserFile: o.Home.ConfigFile(), WorkspaceRoot: o.Workspace}); err != nil {
+		if o.Config, err = k.policies.load(""); err != nil {
 			return err
 		}
 	}
+	k.policies.notices = texts(o.Config.Notices)
 	p, err := o.Home.Principal(home.DefaultPrincipal)
 	if err != nil {
 		return err
@@ -83,9 +84,7 @@ func (k *Kernel) boot(ctx context.Context) error {
 		return err
 	}
 	k.presence = presence{now: k.now, linger: o.Config.Security.SessionIdle, in: map[sessionKey]*attendance{}}
-	if err := k.openPolicies(); err != nil {
-		return err
-	}
+	k.gate.before, k.gate.deferred = k.beforeGuarded, k.tellQueued
 	k.processes = k.newProcesses()
 	k.bus = ipc.NewBus(ipc.BusOptions{Now: k.now})
 	k.registry = capsule.NewRegistry()

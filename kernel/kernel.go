@@ -31,7 +31,7 @@ const shutdownTimeout = 20 * time.Second
 type Options struct {
 	Home      home.Home
 	Workspace string         // absolute directory of sessions that name none
-	Config    *config.Config // nil: as config.Load reads it
+	Config    *config.Config // without what a workspace says; nil: as LoadConfig reads it
 	Ephemeral bool           // leave when the last client left
 	Version   string
 	// LoadConfig reads the configuration again, with what a workspace says or, for "", without.
@@ -141,6 +141,11 @@ func (o *Options) setDefaults() {
 	}
 	if o.WriteTimeout <= 0 {
 		o.WriteTimeout = 10 * time.Second
+	}
+	if o.LoadConfig == nil {
+		o.LoadConfig = func(workspace string) (*config.Config, error) {
+			return config.Load(config.Options{UserFile: o.Home.ConfigFile(), WorkspaceRoot: workspace})
+		}
 	}
 	if o.Workspace == "" {
 		o.Workspace, _ = os.Getwd() // Boot refuses an empty one

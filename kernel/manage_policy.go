@@ -67,24 +67,6 @@ func workspaceFile(workspace string) string {
 	return filepath.Join(workspace, ".astrid", "config.toml")
 }
 
-// openPolicies prepares the rules of workspaces. What the daemon was started with holds until
-// it is told to read again, except for what the project it was started in says: that is
-// for sessions there only.
-func (k *Kernel) openPolicies() error {
-	k.policies.load = k.opts.LoadConfig
-	if k.policies.load == nil {
-		k.policies.load = func(workspace string) (*config.Config, error) {
-			return config.Load(config.Options{UserFile: k.opts.Home.ConfigFile(), WorkspaceRoot: workspace})
-		}
-	}
-	k.gate.before = k.beforeGuarded
-	k.gate.deferred = k.tellQueued
-	if slices.ContainsFunc(k.opts.Config.Files, func(f config.File) bool { return f.Layer == config.Workspaces }) {
-		return k.reloadCommon()
-	}
-	return nil
-}
-
 // reloadCommon reads the configuration again and makes the gate follow it. When it cannot be
 // read, what was in force stays.
 func (k *Kernel) reloadCommon() error {

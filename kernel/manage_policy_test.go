@@ -98,6 +98,36 @@ func TestWorkspaceFileTightensItsSessions(t *testing.T) {
 	}
 }
 
+// TestBrokenProjectIsRefusedAlone: a daemon that was started in a project whose file is broken, or greedy, serves everybody else.
+func TestBrokenProjectIsRefusedAlone(t *testing.T) {
+	broken, plain := t.TempDir(), t.TempDir()
+	put(t, workspaceFile(broken), "[limits]\nguest_memory_mb = 1\nmailboks = 3\n")
+	k := boot(t, func(o *Options) { o.Workspace = broken })
+	p := connect(t, k)
+	prompt := func(session, workspace string) string {
+		return p.ack(fmt.Sprintf(`{"topic":"user.v1.prompt","session":%q,"workspace":%q,"payload":{"type":"user_input","text":"x","session_id":%q}}`, session, workspace, session))
+	}
+	if e := prompt("a", broken); !strings.Contains(e, workspaceFile(broken)+":3") {
+		t.Errorf("the broken project: %q", e)
+	}
+	if e := prompt("b", plain); strings.Contains(e, "config.toml") {
+		t.Errorf("the other project: %q", e)
+	}
+	if err := act(t, k, "", approval.Action{Kind: approval.FSRead, Resource: "fs:read:///opt/x", Path: "/opt/x"}); !errors.Is(err, approval.ErrDeferred) {
+		t.Errorf("outside of a session: %v", err)
+	}
+
+	// What is of the whole daemon is no project's to set, whoever is first there.
+	put(t, workspaceFile(broken), "[limits]\nguest_memory_mb = 1\n")
+	k = boot(t, func(o *Options) { o.Workspace = broken })
+	if got := k.opts.Config.Limits.GuestMemoryBytes; got != 64<<20 {
+		t.Errorf("a project took the guests' memory down to %d bytes", got)
+	}
+	if m := must[abi.ModeInfo](t, connect(t, k), abi.MethodGetMode, abi.ModeQuery{Workspace: broken}); len(m.Notices) != 1 || !strings.Contains(m.Notices[0], "a workspace cannot set it") {
+		t.Errorf("it is told %q", m.Notices)
+	}
+}
+
 // TestPolicyChangesWhileItDecides hammers the lock of the policies.
 func TestPolicyChangesWhileItDecides(t *testing.T) {
 	k := boot(t)

@@ -8,7 +8,8 @@
 //	flags
 //
 // Later layers win; tables merge, everything else replaces. The project's file comes with a cloned repository and is
-// hostile: where it would loosen anything it has no effect, and [Config.Notices] says so. Unknown keys, wrong types and values out
+// hostile: where it would loosen anything, or is about the daemon rather than the project's own sessions, it has no effect, and
+// [Config.Notices] says so. Unknown keys, wrong types and values out
 // of range are errors with file, line and column, in any layer: a misspelt rule must not look like one that holds.
 //
 // Every value, and every item of a list, keeps its [Origin], so that a refusal can name the file and line that caused it.

@@ -36,7 +36,8 @@ type key struct {
 	path string
 	kind kind
 	def  any
-	// tighten says what a project's file may do with the key; nil is nothing at all.
+	// tighten says what a project's file may do with the key; nil is nothing at all: it is about the whole daemon, which
+	// serves other projects too.
 	tighten tighten
 	env     string // the environment variable that sets it; "" is none
 	check   check
@@ -59,9 +60,9 @@ var keys = []key{
 	{"workspace.hard_links", text, "public", stricter("none", "public", "all"), "", oneOf("none", "public", "all"),
 		"files that have another name outside of the workspace and are read: none, public (those that everybody may read) or all"},
 
-	{"security.approval_timeout_secs", whole, int64(300), atMost, "", between(1, maxSecs),
+	{"security.approval_timeout_secs", whole, int64(300), nil, "", between(1, maxSecs),
 		"how long a question waits for a human before it is put off"},
-	{"security.session_idle_secs", whole, int64(600), atMost, "", between(0, maxSecs),
+	{"security.session_idle_secs", whole, int64(600), nil, "", between(0, maxSecs),
 		"how long what was allowed for a session outlives the last client in it"},
 	{"security.policy.blocked_tools", list, defaultBlocked, union, "", items(notBlank),
 		"commands and tools that never run"},
@@ -93,34 +94,34 @@ var keys = []key{
 		"what all sessions of a workspace may spend; 0 is no limit"},
 	{"budget.per_action_max_usd", number, 10.0, atMost, "ASTRID_BUDGET_PER_ACTION_MAX_USD", amount(10000),
 		"what one action may cost"},
-	{"budget.warn_at_percent", whole, int64(80), atMost, "", between(0, 100),
+	{"budget.warn_at_percent", whole, int64(80), nil, "", between(0, 100),
 		"share of a budget from which on its use is reported"},
 	{"budget.tariff", prices, map[string]float64{}, dearer, "", nil,
 		"least cost in USD of one request, by host"},
 
-	{"audit.sync", text, "group", stricter("always", "group"), "ASTRID_AUDIT_SYNC", oneOf("always", "group"),
+	{"audit.sync", text, "group", nil, "ASTRID_AUDIT_SYNC", oneOf("always", "group"),
 		"when an entry counts as written: group or always"},
 	{"audit.capsule_mb_per_day", whole, int64(512), nil, "", between(1, 1<<20),
 		"what one capsule's calls may add to the audit log for one principal on one day, in MiB"},
 
-	{"http.timeout_secs", whole, int64(abi.HTTPTimeout.Seconds()), atMost, "", between(1, 3600),
+	{"http.timeout_secs", whole, int64(abi.HTTPTimeout.Seconds()), nil, "", between(1, 3600),
 		"for a request of a capsule, or until a stream begins"},
-	{"http.stream_idle_secs", whole, int64(abi.HTTPChunkTimeout.Seconds()), atMost, "", between(1, 3600),
+	{"http.stream_idle_secs", whole, int64(abi.HTTPChunkTimeout.Seconds()), nil, "", between(1, 3600),
 		"for the next piece of a stream"},
-	{"http.max_response_bytes", whole, int64(abi.MaxValue), atMost, "", between(1024, abi.MaxValue),
+	{"http.max_response_bytes", whole, int64(abi.MaxValue), nil, "", between(1024, abi.MaxValue),
 		"size of a response that is not streamed"},
 
-	{"limits.guest_memory_mb", whole, int64(abi.MaxMemoryPages * 64 / 1024), atMost, "", between(1, 4096),
+	{"limits.guest_memory_mb", whole, int64(abi.MaxMemoryPages * 64 / 1024), nil, "", between(1, 4096),
 		"memory of one instance of a capsule, in MiB"},
-	{"limits.call_deadline_secs", whole, int64(abi.CallDeadline.Seconds()), atMost, "", between(1, 24*3600),
+	{"limits.call_deadline_secs", whole, int64(abi.CallDeadline.Seconds()), nil, "", between(1, 24*3600),
 		"for one call of a capsule"},
-	{"limits.cpu_percent", whole, int64(100), atMostOrUnlimited, "", between(0, 6400),
+	{"limits.cpu_percent", whole, int64(100), nil, "", between(0, 6400),
 		"share of one processor that a capsule gets for one principal in the long run; 0 is no limit"},
-	{"limits.kv_mb", whole, int64(256), atMost, "", between(1, 1<<20),
+	{"limits.kv_mb", whole, int64(256), nil, "", between(1, 1<<20),
 		"what one capsule may keep for one principal in the key-value store, in MiB"},
-	{"limits.kv_keys", whole, int64(100_000), atMost, "", between(1, 1<<30),
+	{"limits.kv_keys", whole, int64(100_000), nil, "", between(1, 1<<30),
 		"keys that one capsule may keep for one principal"},
-	{"limits.mailbox", whole, int64(abi.DefaultMailbox), atMost, "", between(1, 1<<16),
+	{"limits.mailbox", whole, int64(abi.DefaultMailbox), nil, "", between(1, 1<<16),
 		"messages that may wait for one capsule"},
 
 	{"capsules.base_url", text, "https://github.com", nil, "ASTRID_CAPSULES_BASE_URL", baseURL,

@@ -182,11 +182,11 @@ func TestWorkspaceIsUsersHome(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(old), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(old, []byte("limits.mailbox = 8"), 0o600); err != nil {
+	if err := os.WriteFile(old, []byte("sandbox.processes = 80"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Load(o)
-	if err != nil || c.Limits.Mailbox != 8 || len(c.Notices) != 0 {
+	if err != nil || c.Sandbox.Processes != 80 || len(c.Notices) != 0 {
 		t.Errorf("%v, %v", err, c)
 	}
 }

@@ -85,7 +85,8 @@ func run(ctx context.Context, workspace string, ephemeral, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(config.Options{UserFile: h.ConfigFile(), WorkspaceRoot: w.Root()})
+	// What a project says is for its own sessions, also if the daemon is started there.
+	cfg, err := config.Load(config.Options{UserFile: h.ConfigFile()})
 	if err != nil {
 		return err
 	}
