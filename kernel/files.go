@@ -94,24 +94,11 @@ func (f *files) bind(ctx context.Context, principal, session, workspace string) 
 	if err != nil {
 		return err
 	}
-	if err := f.apart(w.Root()); err != nil {
+	if err := f.home.Apart(w.Root()); err != nil {
 		return err
 	}
 	now := f.now()
 	return f.note(ctx, principal, session, nil, sessionRecord{Workspace: w.Root(), CreatedAt: now, UsedAt: now})
-}
-
-// apart refuses a workspace that holds Astrid's home, or lies in it: an agent must not get at
-// keys and audit log by the directory that somebody happens to be in.
-func (f *files) apart(workspace string) error {
-	for _, root := range realPaths(f.home.Root()) {
-		for _, pair := range [][2]string{{workspace, root}, {root, workspace}} {
-			if rel, err := filepath.Rel(pair[0], pair[1]); err == nil && filepath.IsLocal(rel) {
-				return fmt.Errorf("%s cannot be a workspace, because Astrid's own home is %s: go to the directory of a project, or set ASTRID_HOME to another place", workspace, root)
-			}
-		}
-	}
-	return nil
 }
 
 // record reads what is kept of a session; old is its stored form, nil when there is none.
@@ -243,7 +230,7 @@ func (f *files) open(ctx context.Context, principal, session string) (*vfs.Overl
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := f.apart(rec.Workspace); err != nil {
+	if err := f.home.Apart(rec.Workspace); err != nil {
 		return nil, err
 	}
 	opts := vfs.OverlayOptions{StateDir: stateDir(dir), Quota: f.quota}

@@ -77,6 +77,19 @@ func (h Home) ends(dir string) bool {
 	return false
 }
 
+// Apart refuses a workspace that holds Astrid's home, or lies in it: an agent must not get at keys and audit log by the
+// directory that somebody happens to be in.
+func (h Home) Apart(workspace string) error {
+	for _, root := range []string{h.root, resolved(h.root)} {
+		for _, pair := range [][2]string{{workspace, root}, {root, workspace}} {
+			if rel, err := filepath.Rel(pair[0], pair[1]); err == nil && filepath.IsLocal(rel) {
+				return fmt.Errorf("%s cannot be a workspace, because Astrid's own home is %s: go to the directory of a project, or set ASTRID_HOME to another place", workspace, root)
+			}
+		}
+	}
+	return nil
+}
+
 // resolved follows links; what is not there yet stays as it is written.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {

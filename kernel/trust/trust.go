@@ -44,10 +44,10 @@ func (s Status) Used() bool { return s.State == Trusted || s.State == Nothing }
 func (s Status) Asks() bool { return s.State == New || s.State == Changed }
 
 // Store keeps the answers.
-type Store struct{ dir string }
+type Store struct{ home home.Home }
 
 // Open returns the store of a home.
-func Open(h home.Home) Store { return Store{h.TrustDir()} }
+func Open(h home.Home) Store { return Store{h} }
 
 // answer is a file of the store.
 type answer struct {
@@ -59,12 +59,16 @@ type answer struct {
 
 func (s Store) file(workspace string) string {
 	sum := blake3.Sum256([]byte(workspace))
-	return filepath.Join(s.dir, hex.EncodeToString(sum[:])+".json")
+	return filepath.Join(s.home.TrustDir(), hex.EncodeToString(sum[:])+".json")
 }
 
 // Status looks at the files of a workspace, an absolute path without links. With an error nothing may be used.
 func (s Store) Status(workspace string) (Status, error) {
 	st := Status{Workspace: workspace, State: Nothing, Files: []File{}}
+	if err := s.home.Apart(workspace); err != nil { // what Astrid itself keeps below .astrid is no project's
+		st.State = New
+		return st, err
+	}
 	files, err := Find(workspace)
 	if err != nil {
 		st.State = New
@@ -129,7 +133,7 @@ func differing(old, now []File) []string {
 
 // Answer keeps what a person said about the files of a status: those that were shown, whatever the disk has by now.
 func (s Store) Answer(st Status, trusted bool, now time.Time) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := os.MkdirAll(s.home.TrustDir(), 0o700); err != nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(answer{st.Workspace, trusted, st.Files, now.UTC()}, "", "  ")

@@ -77,7 +77,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 	if term, ok := sys.Getenv("TERM"); !ok || term == "" || term == "dumb" {
 		return fail(ExitUsage, "chat needs a terminal that can move the cursor (TERM is %q): use astrid -p \"…\"", term)
 	}
-	w, err := sys.here()
+	w, err := sys.project()
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func runSnapshot(ctx context.Context, sys System, c *chatOptions) error {
 	if err != nil {
 		return err
 	}
-	w, err := sys.here()
+	w, err := sys.project()
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 			return err
 		}
 	}
-	w, err := o.sys.here()
+	w, err := o.sys.project()
 	if err != nil {
 		return err
 	}

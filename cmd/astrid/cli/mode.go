@@ -96,6 +96,19 @@ func (s System) here() (home.Workspace, error) {
 	return home.DetectWorkspace(dir, h)
 }
 
+// project is here, where an agent can work in it.
+func (s System) project() (home.Workspace, error) {
+	w, err := s.here()
+	if err != nil {
+		return w, err
+	}
+	h, err := home.Resolve(s.Getenv)
+	if err != nil {
+		return w, err
+	}
+	return w, h.Apart(w.Root())
+}
+
 func showMode(ctx context.Context, sys System, session string, asJSON bool) error {
 	if session != "" {
 		return withSession(ctx, sys, session, func(conn *client.Conn, s abi.SessionInfo) error {
