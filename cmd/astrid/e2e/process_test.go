@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,6 +71,33 @@ func TestRunWithoutSandbox(t *testing.T) {
 	if strings.Contains(r.out, "\nit ran") {
 		t.Errorf("it ran: %s", r.out)
 	}
+}
+
+// TestRunWithoutNamespaces: where a system forbids namespaces, a command is refused and the answer says what permits them. The
+// daemon runs in a user namespace that may have none below.
+func TestRunWithoutNamespaces(t *testing.T) {
+	t.Parallel()
+	needPrograms(t)
+	forbid := []string{"unshare", "--user", "--map-root-user", "sh", "-c", `echo 0 >/proc/sys/user/max_user_namespaces && exec "$0" "$@"`}
+	if out, err := exec.Command(forbid[0], append(slices.Clone(forbid[1:]), "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no user namespace here to forbid others in: %v %s", err, out)
+	}
+	b := newBox(t, offline)
+	run := func(args ...string) result {
+		t.Helper()
+		cmd := b.cmd(args...)
+		inside := exec.Command(forbid[0], slices.Concat(forbid[1:], cmd.Args)...)
+		inside.Dir, inside.Env = cmd.Dir, cmd.Env
+		return b.finish(inside)
+	}
+	r := run("-p", "run echo it ran", "--yes")
+	if r.code != 8 || !strings.Contains(r.err, "does not let a user make namespaces and mounts") || !strings.Contains(r.err, "sysctl -w user.max_user_namespaces") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	if strings.Contains(r.out, "\nit ran") {
+		t.Errorf("it ran: %s", r.out)
+	}
+	run("doctor").saysAny(t, "does not let a user make namespaces and mounts")
 }
 
 // TestGit: git works in the session's files on a copy of a real repository, and the result commits into the user's.
