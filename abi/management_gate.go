@@ -5,7 +5,7 @@ import "time"
 // Methods of a [KernelRequest] about the gate. Each acts for the principal of the client
 // that calls it and answers Success with the record named here.
 const (
-	MethodListApprovals  = "ListApprovals"  // [ApprovalInfo] list: open and queued requests
+	MethodListApprovals  = "ListApprovals"  // params [ApprovalQuery], answers the [ApprovalInfo] list: open and queued requests
 	MethodAnswerApproval = "AnswerApproval" // params [ApprovalReply], answers the [ApprovalInfo]
 	MethodListGrants     = "ListGrants"     // [GrantInfo] list: tokens and allowances
 	MethodRevokeGrants   = "RevokeGrants"   // params [GrantSelector], answers the [GrantInfo] list of what ended
@@ -15,6 +15,12 @@ const (
 	MethodReloadPolicy   = "ReloadPolicy"   // params [ModeQuery], answers [ModeInfo]; reads the configuration again
 	MethodEndSession     = "EndSession"     // params [SessionEnd]: drops what was allowed for a session
 )
+
+// ApprovalQuery names one question; without an id it is about all. A list that is too long has the texts of its last
+// questions shortened, visibly; one that is asked for alone is whole.
+type ApprovalQuery struct {
+	RequestID string `json:"request_id,omitempty"`
+}
 
 // ApprovalInfo is a question of the gate. Action, Resource, Method and Detail are escaped
 // for display. It describes what the call does, not what its capsule says about it; only

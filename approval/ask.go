@@ -3,12 +3,17 @@ package approval
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // askHuman is layer 4.
 func (i *Interceptor) askHuman(ctx context.Context, s *Subject, a *Action, v verdict, cost Micros) (*cover, *refusal, error) {
 	e := newPending(newRequest(s, a, v, cost, i.offersAlways(), i.now()), a)
+	if n := len(e.Request.Resource); n > maxAsked {
+		return nil, &refusal{is: ErrDenied, layer: LayerApproval, rule: v.rule, source: v.source, reason: fmt.Sprintf(
+			"somebody has to be asked about it, and nobody reads %d bytes (at most %d): put the long part into a file", n, maxAsked)}, nil
+	}
 	e.era = i.allowances.era(s.Principal, s.Session)
 	res, err := i.approvals.await(ctx, e, i.allowances.change, func() *cover {
 		if c := i.claimToken(ctx, s, a); c != nil {

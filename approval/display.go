@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxDisplay bounds what a human is asked to read, in bytes before escaping.
+// maxDisplay bounds a text that is shown along with others, in bytes before escaping.
 const maxDisplay = 4096
+
+// maxAsked bounds what a human is asked to decide about, in bytes as shown. It is shown as a whole or not asked about:
+// whoever leaves out a part lets somebody else choose which.
+const maxAsked = 32 << 10
 
 // Display writes untrusted text so that what is read is what is there: control characters, bidirectional and
 // invisible marks, private-use and unassigned code points, letters that pass for others (see deceptive) and invalid

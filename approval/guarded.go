@@ -38,12 +38,8 @@ func (i *Interceptor) guarded(ctx context.Context, s Subject, a Action) (Grant, 
 	if rule, err := s.Bounds.Permit(&a); err != nil {
 		return nil, i.refuse(ctx, s, a, manifestRefusal(rule, err))
 	}
-	policy := i.policyOf(&s)
-	v, ok := policy.light(&s, &a)
-	if ok {
-		v = policy.judge(&s, &a)
-	}
-	if v.effect == deny {
+	v, ok := i.judge(&s, &a)
+	if !ok {
 		return nil, i.refuse(ctx, s, a, policyRefusal(v))
 	}
 	r, err := i.reserve(ctx, s, a)
@@ -60,7 +56,24 @@ func (i *Interceptor) guarded(ctx context.Context, s Subject, a Action) (Grant, 
 		refused.cost = r.Cost()
 		return nil, i.refuse(ctx, s, a, *refused)
 	}
+	if c.layer == LayerApproval {
+		// Somebody may have taken minutes to answer. What the policy forbids by now no answer allows.
+		if v, ok := i.judge(&s, &a); !ok {
+			i.giveBack(ctx, r, c)
+			return nil, i.refuse(ctx, s, a, policyRefusal(v))
+		}
+	}
 	return i.admit(ctx, s, a, v, r, c)
+}
+
+// judge is layer 1, by the policy as it is now; false: it forbids the action.
+func (i *Interceptor) judge(s *Subject, a *Action) (verdict, bool) {
+	policy := i.policyOf(s)
+	v, ok := policy.light(s, a)
+	if ok {
+		v = policy.judge(s, a)
+	}
+	return v, v.effect != deny
 }
 
 // reserve is layer 3.

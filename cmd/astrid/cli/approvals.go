@@ -116,7 +116,16 @@ func findApproval(ctx context.Context, conn *client.Conn, typed string) (abi.App
 	if err != nil {
 		return abi.ApprovalInfo{}, err
 	}
-	return byPrefix(list, func(r abi.ApprovalInfo) string { return r.ID }, typed, "waiting request", "astrid approvals")
+	r, err := byPrefix(list, func(r abi.ApprovalInfo) string { return r.ID }, typed, "waiting request", "astrid approvals")
+	if err != nil {
+		return r, err
+	}
+	// A long list has some of its texts shortened.
+	whole, err := call[[]abi.ApprovalInfo](ctx, conn, abi.MethodListApprovals, abi.ApprovalQuery{RequestID: r.ID})
+	if err == nil && len(whole) == 1 {
+		r = whole[0]
+	}
+	return r, err
 }
 
 func listApprovals(ctx context.Context, sys System, asJSON bool) error {

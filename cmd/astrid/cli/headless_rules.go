@@ -53,8 +53,11 @@ func (r approvalRules) answers() bool {
 
 // decide returns the answer to a request, and which flag gave it.
 func (r approvalRules) decide(a abi.ApprovalRequired) (decision, flag string) {
-	matches := func(p capability.Pattern) bool { return p.Match(a.Resource) }
+	resource, err := capability.ParseResource(a.Resource)
+	matches := func(p capability.Pattern) bool { return err == nil && p.Matches(resource) }
 	switch {
+	case len(r.deny) > 0 && err != nil: // too long for a pattern, say: nobody knows whether one is about it
+		return abi.DecisionDeny, "--deny"
 	case slices.ContainsFunc(r.deny, matches):
 		return abi.DecisionDeny, "--deny"
 	case slices.ContainsFunc(r.allow, matches):

