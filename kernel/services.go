@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/ipc"
@@ -87,19 +88,5 @@ func (k *Kernel) capsuleLog(principal, capsuleID string, level slog.Level, text 
 	if err != nil {
 		return err
 	}
-	return k.logs.Log(c.LogDir(), capsuleID, levelName(level), text)
-}
-
-func levelName(l slog.Level) string {
-	switch {
-	case l < slog.LevelDebug:
-		return "trace"
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warn"
-	}
-	return "error"
+	return k.logs.Log(c.LogDir(), capsuleID, abi.LevelName(level), text)
 }

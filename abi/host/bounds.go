@@ -168,7 +168,7 @@ func (b *Bounds) netRule(u *url.URL) (NetRule, error) {
 		}
 		return r, nil
 	}
-	if ip, ok := literal(u.Hostname()); ok && refusedAddr(ip) {
+	if ip, ok := literal(u.Hostname()); ok && PrivateAddress(ip) {
 		return nil, b.deny("network access to '%s', a private or local address that must be named with its port,", net.JoinHostPort(u.Hostname(), strconv.Itoa(portOf(u))))
 	}
 	return nil, b.deny("network access to '%s'", net.JoinHostPort(u.Hostname(), strconv.Itoa(portOf(u))))

@@ -34,8 +34,9 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// refusedAddr tells whether an address needs an exact rule.
-func refusedAddr(a netip.Addr) bool {
+// PrivateAddress tells whether an address lies in a local, private or reserved network, which nobody reaches
+// unless the user has named it.
+func PrivateAddress(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	for _, p := range refusedNets {
 		if p.Contains(a) {
@@ -44,10 +45,6 @@ func refusedAddr(a netip.Addr) bool {
 	}
 	return false
 }
-
-// PrivateAddress tells whether an address lies in a local, private or reserved network, which nobody reaches
-// unless the user has named it.
-func PrivateAddress(a netip.Addr) bool { return refusedAddr(a) }
 
 // ErrPrivateAddress is returned for a host that resolves to a private or local address
 // without an exact host:port rule.
@@ -85,16 +82,30 @@ func (b *Bounds) dial(ctx context.Context, d *net.Dialer, network, addr string) 
 	if err != nil {
 		return nil, err
 	}
+	conn, err := DialPermitted(ctx, d, network, addr, func(ip netip.Addr) bool { return b.opens(host, port, ip) })
+	if errors.Is(err, ErrPrivateAddress) {
+		err = fmt.Errorf("%w (declare the exact address:port in the capsule's net capability)", err)
+	}
+	return conn, err
+}
+
+// DialPermitted looks a name up and dials the first of its addresses that is permitted and answers: what was looked at is what is
+// dialled, whatever DNS says next. Where none is permitted the error is ErrPrivateAddress.
+func DialPermitted(ctx context.Context, d *net.Dialer, network, addr string, permits func(netip.Addr) bool) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, err
 	}
-	last := fmt.Errorf("%s: %w (declare the exact address:port in the capsule's net capability)", addr, ErrPrivateAddress)
+	last := fmt.Errorf("%s: %w", addr, ErrPrivateAddress)
 	for _, ip := range ips {
-		if !b.opens(host, port, ip) {
+		if !permits(ip) {
 			continue
 		}
-		conn, err := d.DialContext(ctx, network, net.JoinHostPort(ip.Unmap().String(), portText))
+		conn, err := d.DialContext(ctx, network, net.JoinHostPort(ip.Unmap().String(), port))
 		if err == nil {
 			return conn, nil
 		}
@@ -120,7 +131,7 @@ var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 // who owns another name could point it at a service that trusts local callers. The rest,
 // such as the address from which clouds hand out credentials, must be named as addresses.
 func (b *Bounds) opens(host string, port int, ip netip.Addr) bool {
-	if !refusedAddr(ip) {
+	if !PrivateAddress(ip) {
 		return true
 	}
 	if !b.exact(host, port) {

@@ -156,7 +156,7 @@ func TestRefusedAddr(t *testing.T) {
 		"::ffff:10.0.0.1": true, "::10.0.0.1": true, "::ffff:0:10.0.0.1": true, "64:ff9b::a00:1": true, "2002:a00:1::": true,
 		"fd00::1": true, "fe80::1%eth0": true, "fec0::1": true, "ff02::1": true, "2001:0:1::": true,
 	} {
-		if got := refusedAddr(netip.MustParseAddr(addr)); got != want {
+		if got := PrivateAddress(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: refused %v, want %v", addr, got, want)
 		}
 	}

@@ -78,7 +78,7 @@ var extismEnv = map[string]extismFunction{
 	"http_status_code": {none, oneI32, func(_ *extism, s []uint64) { s[0] = 0 }},
 	"http_headers":     {none, oneI64, func(_ *extism, s []uint64) { s[0] = 0 }},
 
-	"log_trace": {oneI64, none, logAt(levelTrace)},
+	"log_trace": {oneI64, none, logAt(abi.LevelTrace)},
 	"log_debug": {oneI64, none, logAt(slog.LevelDebug)},
 	"log_info":  {oneI64, none, logAt(slog.LevelInfo)},
 	"log_warn":  {oneI64, none, logAt(slog.LevelWarn)},

@@ -54,19 +54,14 @@ func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, err
 	})
 }
 
-// levelTrace is below all that slog names.
-const levelTrace = slog.LevelDebug - 4
-
 func (h *Host) log(_ context.Context, f *frame, args [][]byte) ([]byte, error) {
-	level := slog.LevelInfo
-	switch strings.ToLower(string(args[0])) {
-	case "trace":
-		level = levelTrace
-	case "debug":
-		level = slog.LevelDebug
-	case "warn", "warning":
+	name := strings.ToLower(string(args[0]))
+	level, known := abi.LogLevels[name]
+	switch { // what loggers of other languages say; what is none of it is slog.LevelInfo, the zero value
+	case known:
+	case name == "warning":
 		level = slog.LevelWarn
-	case "error", "err":
+	case name == "err":
 		level = slog.LevelError
 	}
 	h.svc.Log.CapsuleLog(f.call.Principal, f.inst.capsule.ID, level, strings.ToValidUTF8(string(args[1]), "\uFFFD"))

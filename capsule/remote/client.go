@@ -138,26 +138,11 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if strings.EqualFold(addr, hostPort(c.base)) || c.isProxy(addr) {
 		return d.DialContext(ctx, network, addr)
 	}
-	name, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
+	conn, err := host.DialPermitted(ctx, d, network, addr, func(ip netip.Addr) bool { return !host.PrivateAddress(ip) })
+	if errors.Is(err, host.ErrPrivateAddress) {
+		err = fmt.Errorf("%s: %w: only the host that is configured as capsules.base_url may be local", addr, ErrPrivate)
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-	if err != nil {
-		return nil, err
-	}
-	last := fmt.Errorf("%s: %w: only the host that is configured as capsules.base_url may be local", name, ErrPrivate)
-	for _, ip := range ips {
-		if host.PrivateAddress(ip) {
-			continue
-		}
-		conn, err := d.DialContext(ctx, network, net.JoinHostPort(ip.Unmap().String(), port))
-		if err == nil {
-			return conn, nil
-		}
-		last = err
-	}
-	return nil, last
+	return conn, err
 }
 
 // isProxy tells whether an address is that of the user's proxy, which looks up names for us.

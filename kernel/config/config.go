@@ -3,6 +3,8 @@ package config
 import (
 	"log/slog"
 	"time"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 // Config is the outcome of Load: checked, complete and not to be modified.
@@ -197,7 +199,7 @@ func (c *Config) fill() {
 		Processes:   uint64(c.whole("sandbox.processes")),
 		CPU:         seconds("sandbox.cpu_secs"),
 	}
-	c.Logging = Logging{Level: levels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days")), CapsuleBytes: c.whole("logging.capsule_mb_per_day") << 20}
+	c.Logging = Logging{Level: abi.LogLevels[c.text("logging.level")], RetentionDays: int(c.whole("logging.retention_days")), CapsuleBytes: c.whole("logging.capsule_mb_per_day") << 20}
 	c.Identity = Identity{Links: c.values["identity.links"].v.([]Link)}
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"log/slog"
 	"math"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -47,8 +46,6 @@ type key struct {
 var defaultBlocked = []string{"rm -rf /", "rm -rf /*", "sudo", "su", "mkfs", "dd", "chmod 777", "shutdown", "reboot", "init"}
 
 var modes = []string{"safe", "guided", "autonomous", "yolo"} // strictest first
-
-var levels = map[string]slog.Level{"trace": slog.LevelDebug - 4, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
 const maxSecs = 7 * 24 * 3600
 

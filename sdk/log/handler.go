@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+
+	"github.com/unicity-astrid/astrid-go/abi"
 )
 
 // Options configure a [Handler]; the zero value logs everything from Info on.
@@ -38,7 +40,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		attr(&b, h.prefix, a)
 		return true
 	})
-	emit(levelName(r.Level), b.String())
+	emit(abi.LevelName(r.Level), b.String())
 	return nil
 }
 
@@ -75,18 +77,4 @@ func attr(b *strings.Builder, prefix string, a slog.Attr) {
 		return
 	}
 	pair(b, prefix+a.Key, v.Any())
-}
-
-func levelName(l slog.Level) string {
-	switch {
-	case l < slog.LevelDebug:
-		return "trace"
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warn"
-	}
-	return "error"
 }
