@@ -122,12 +122,17 @@ func netAction(method string, u *url.URL, size int, cost float64) approval.Actio
 	if path == "" {
 		path = "/"
 	}
-	where := u.Scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port)) + path
+	where := originOf(u) + path
 	return approval.Action{
 		Kind: approval.NetRequest, Resource: "net:" + where,
 		Method: method, URL: where, Host: host, Port: port,
 		Size: int64(size), CostUSD: cost, Risk: "medium",
 	}
+}
+
+// originOf is the scheme, host and port of a URL as they are decided about.
+func originOf(u *url.URL) string {
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), strconv.Itoa(portOf(u)))
 }
 
 // netPermit is the manifest check of a request.
@@ -147,7 +152,7 @@ func (h *Host) planHTTP(ctx context.Context, f *frame, args [][]byte) (plan, err
 		return plan{}, err
 	}
 	return plan{
-		action: netAction(r.method, r.url, len(r.body), r.cost),
+		action: f.requestAction(r.method, r.url, len(r.body), r.cost),
 		bounds: f.inst.capsule.Bounds.netPermit(r.url),
 		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
 			limits := &h.svc.HTTP
@@ -232,7 +237,7 @@ func (h *Host) redirect(ctx context.Context, f *frame, fn abi.Function, r *reque
 	if next.GetBody != nil {
 		size = len(r.body)
 	}
-	a := netAction(next.Method, next.URL, size, 0)
+	a := f.requestAction(next.Method, next.URL, size, 0)
 	a.Class, a.Function = approval.Guarded, fn.String()
 	workspace, err := h.svc.Files.WorkspaceOf(ctx, f.call.Principal, f.call.Session)
 	if err != nil {

@@ -45,7 +45,7 @@ func (h *Host) planHTTPStream(_ context.Context, f *frame, args [][]byte) (plan,
 		return plan{}, abi.Errorf(abi.CodeLimit, "HTTP stream cap reached (%d/%d)", n, abi.MaxHTTPStreams)
 	}
 	return plan{
-		action: netAction(r.method, r.url, len(r.body), r.cost),
+		action: f.requestAction(r.method, r.url, len(r.body), r.cost),
 		bounds: f.inst.capsule.Bounds.netPermit(r.url),
 		holds:  true,
 		do: func(ctx context.Context, g approval.Grant) ([]byte, error) {
