@@ -10,8 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/ipc"
 )
 
 // wants says in words what a capsule may do with its settings; safe to show.
@@ -41,6 +43,7 @@ func wants(m *capsule.Manifest, env map[string]string) []string {
 	add("runs", programs)
 	add("listens", c.NetBind)
 	add("identity", c.Identity)
+	add("sends", slices.DeleteFunc(slices.Clone(c.IPCPublish), func(p string) bool { return !commands(p) }))
 	var guarded []string
 	for _, ic := range m.Interceptors {
 		if ic.Priority < capsule.GuardPriority && !slices.Contains(guarded, ic.Event) {
@@ -61,6 +64,16 @@ func wants(m *capsule.Manifest, env map[string]string) []string {
 		out = []string{"messages only"}
 	}
 	return out
+}
+
+// commands tells whether messages on a topic make other capsules act, with what those may do.
+func commands(pattern string) bool {
+	for _, topic := range []string{abi.TopicUserPrompt, abi.TopicToolRequest, abi.TopicToolExecutePrefix + "*", abi.TopicGeneratePrefix + "*"} {
+		if pattern != abi.TopicToolResult && (ipc.MatchExact(pattern, topic) || ipc.MatchExact(topic, pattern)) {
+			return true
+		}
+	}
+	return false
 }
 
 // changes says in words how the wants of a capsule differ from those of the version that
