@@ -208,7 +208,7 @@ func (in *installation) readWasm() error {
 	file := path.Clean(main.File)
 	data, err := readRegular(in.root, file, MaxFileSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: component file %q is missing", ErrBadPackage, main.File)
+		return fmt.Errorf("%w: component file %q is missing: build the project, or install the archive that it comes from (an installed capsule's directory has no code in it)", ErrBadPackage, main.File)
 	}
 	if err != nil {
 		return err

@@ -10,8 +10,11 @@
 // works as any other: agents can read the files with a tool, as text and not as instructions.
 //
 // What is asked about: AGENTS.md and ASTRID.md in the workspace's root and everything below .astrid and .agents, but for
-// .astrid/config.toml, workspace-id and capsules. At most [MaxFiles] files of [MaxFile] bytes each and [MaxBytes] together; a project that has more, or whose
+// .astrid/config.toml and .astrid/capsules. At most [MaxFiles] files of [MaxFile] bytes each and [MaxBytes] together; a project that has more, or whose
 // links lead out of it or to directories, cannot be trusted until that is changed.
+//
+// Capsules below .astrid/capsules are never loaded, whatever was answered: a person installs them, and sees what they may do first.
+// [Offers] lists their names, so that somebody learns of them.
 //
 // The answers are files of the home, var/trust/<hash of the workspace's path>.json, that no guest and no program can reach.
 package trust

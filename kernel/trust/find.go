@@ -31,7 +31,7 @@ type File struct {
 
 const memoryFile = ".astrid/memory.md"
 
-var notAsked = []string{".astrid/config.toml", ".astrid/workspace-id", ".astrid/capsules"}
+var notAsked = []string{".astrid/config.toml", OffersDir}
 
 // Find lists the files of a workspace that address agents, sorted by path.
 func Find(workspace string) ([]File, error) {

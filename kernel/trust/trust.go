@@ -143,8 +143,11 @@ func (s Store) Answer(st Status, trusted bool, now time.Time) error {
 	return home.WriteFileAtomic(s.file(st.Workspace), append(raw, '\n'), 0o600)
 }
 
-// Forget makes a workspace one that nobody was asked about. It tells whether somebody was.
+// Forget makes a workspace one that nobody was asked or told about. It tells whether somebody was asked.
 func (s Store) Forget(workspace string) (bool, error) {
+	if err := os.Remove(s.told(workspace)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
 	err := os.Remove(s.file(workspace))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -39,7 +39,7 @@ func (o *installOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.force, "force", false, "install an older version, or one that leaves a capsule without a provider")
 	f.BoolVar(&o.replace, "replace", false, "remove capsules that export the same interfaces")
 	f.BoolVar(&o.keep, "keep", false, "keep them")
-	f.BoolVar(&o.build, "build", false, "clone and build the source of a repository that has no release")
+	f.BoolVar(&o.build, "build", false, "build source that is not yours: a clone of a repository that has no release, or what a project has in .astrid/capsules")
 	f.BoolVar(&o.offline, "offline", false, "do not use the network")
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/cmd/astrid/client"
 	"github.com/unicity-astrid/astrid-go/kernel/config"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
+	"github.com/unicity-astrid/astrid-go/kernel/trust"
 )
 
 // origin is where a capsule comes from, and how it may be fetched.
@@ -71,8 +72,34 @@ func (c *capsules) packageOf(ctx context.Context, source, scratch, have string, 
 	case !isProject(source):
 		return f, nil
 	}
+	if offered(source) {
+		if err := o.mayBuild(fmt.Sprintf("%s came with a project and is source", source), "Build it? The build runs on this machine"); err != nil {
+			return f, err
+		}
+	}
 	f.path = filepath.Join(scratch, "built"+store.ArchiveSuffix)
 	return f, runBuild(ctx, c.sys, io.Discard, "-o", f.path, source)
+}
+
+// offered tells whether a directory is among the capsules that a project offers: it is somebody else's, and building source can
+// run what they wrote before it was shown what the capsule may do.
+func offered(dir string) bool {
+	return strings.HasSuffix(filepath.Dir(filepath.Clean(dir)), string(filepath.Separator)+filepath.FromSlash(trust.OffersDir))
+}
+
+// mayBuild refuses to build what is not the user's own, unless they agreed to that.
+func (o origin) mayBuild(what, question string) error {
+	switch {
+	case o.build:
+		return nil
+	case o.ask == nil:
+		return fail(ExitError, "%s: --build builds it, on this machine", what)
+	}
+	ok, err := o.ask(what + ". " + question)
+	if err == nil && !ok {
+		err = fail(ExitError, "nothing was installed")
+	}
+	return err
 }
 
 // fetch downloads a release, or builds the source when there is none and the user agrees.

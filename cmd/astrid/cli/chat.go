@@ -107,6 +107,7 @@ func runChat(ctx context.Context, sys System, o *chatOptions) error {
 		Home: h, Version: Version, Workspace: w.Root(), Directory: dir, Session: id, Name: shown, Mode: o.how.mode, Model: o.how.model,
 		Input: sys.Stdin, Output: sys.Stdout, Getenv: sys.Getenv, Astrid: sys.inProcess,
 		Theme: o.theme, ASCII: o.ascii, Quiet: o.quiet, Inline: o.inline,
+		Notice: sys.newOffers(),
 	})
 	if err != nil {
 		return err

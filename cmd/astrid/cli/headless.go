@@ -65,6 +65,9 @@ func runHeadless(ctx context.Context, o *headlessOptions) error {
 	if err := o.sys.meetProject(ctx, o.sys.IsTerminal(o.sys.Stdin) && o.sys.IsTerminal(o.sys.Stderr)); err != nil {
 		return err
 	}
+	if note := o.sys.newOffers(); note != "" {
+		o.sys.notef("%s", note)
+	}
 	if err := firstRun(ctx, o.sys, h); err != nil {
 		return err
 	}

@@ -28,7 +28,9 @@ voice, so nothing of them is used before you agreed. The agent can still read th
 The answer is about the files as they are: one that comes, goes or changes asks again.
 .astrid/memory.md may change, because agents write it.
 
-.astrid/config.toml and .astridignore always count, because they can only tighten.
+.astrid/config.toml and .astridignore always count, because they can only tighten. Capsules
+in .astrid/capsules are listed and never loaded: astrid capsule install .astrid/capsules/NAME
+installs one, after it has shown what it may do.
 
 Exit codes: 0 they are used, or there are none, 1 they are not, or it failed, 2 the command
 line is wrong or --yes is missing where nobody can be asked.`,
@@ -50,10 +52,17 @@ line is wrong or --yes is missing where nobody can be asked.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(sys.Stdout, st)
+				offers, err := trust.Offers(st.Workspace)
+				if err != nil {
+					return err
+				}
+				return writeJSON(sys.Stdout, struct {
+					trust.Status
+					Capsules []string `json:"capsules,omitempty"`
+				}{st, offers})
 			}
 			sys.showTrust(st)
-			return nil
+			return sys.listOffers(st.Workspace)
 		},
 	}
 	show.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -123,6 +132,9 @@ func (s System) listTrust(st trust.Status) {
 func (s System) trustHere(ctx context.Context, yes bool) error {
 	store, st, err := s.projectTrust()
 	if err != nil {
+		return err
+	}
+	if err := s.listOffers(st.Workspace); err != nil {
 		return err
 	}
 	if st.Used() {

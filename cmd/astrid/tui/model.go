@@ -47,6 +47,7 @@ type Config struct {
 	Edit        func(text string) tea.Cmd // in an editor outside; ends with an editedMsg
 	Theme       string                    // see [ThemeNames]; "" follows the terminal
 	Inline      bool                      // leave the terminal's scrollback in use
+	Notice      string                    // the first thing on the screen; "" is nothing
 	Quiet       bool                      // no bell and no desktop messages
 }
 
@@ -107,6 +108,9 @@ func NewModel(c Config) *Model {
 	m.input = newInput("Ask something, or / for commands", maxInput)
 	m.connNote = "connecting to the daemon"
 	m.modelID = oneLine(c.Model)
+	if c.Notice != "" {
+		m.notice(printable(c.Notice))
+	}
 	return m
 }
 

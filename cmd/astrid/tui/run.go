@@ -34,6 +34,7 @@ type Options struct {
 	ASCII     bool   // also where the terminal could show more
 	Quiet     bool   // no bell and no desktop messages
 	Inline    bool   // stay in the terminal's scrollback
+	Notice    string // said at the beginning; may be ""
 	// Astrid runs another command of this program, with nobody to ask.
 	Astrid func(ctx context.Context, args ...string) (stdout, stderr string, code int)
 }
@@ -56,7 +57,7 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 		LoadCustom:  func() ([]Custom, error) { return customCommands(o.Home, o.Workspace) },
 		Branch:      func() string { return branch(o.Workspace) },
 		Edit:        externalEditor(o.Getenv),
-		Theme:       o.Theme, Quiet: o.Quiet, Inline: o.Inline,
+		Theme:       o.Theme, Quiet: o.Quiet, Inline: o.Inline, Notice: o.Notice,
 	})
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.Input), tea.WithOutput(o.Output), tea.WithoutSignalHandler())
 	l.send, l.abort = func(msg tea.Msg) { p.Send(msg) }, func(err error) { cancel(err) }
