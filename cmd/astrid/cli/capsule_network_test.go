@@ -139,8 +139,10 @@ func TestInstallFromTheNetwork(t *testing.T) {
 	p.want(cli.ExitOK, "capsule install "+h.URL+"/x.capsule#blake3="+capsule.Hash(good)+" --yes", "demo 2.0.0 is ready")
 }
 
-// A repository without a release is cloned and built, if the user says so.
-func TestInstallFromASource(t *testing.T) {
+// serveSource makes a release host that has the source of org/demo, tagged v1.0.0, and no release.
+func (p *place) serveSource(files map[string]string) {
+	t := p.t
+	t.Helper()
 	git, err := exec.LookPath("git")
 	if err != nil {
 		t.Skip("git is not installed")
@@ -149,19 +151,14 @@ func TestInstallFromASource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPlace(t).compiled()
 	h := p.releases()
 	cli.Program(t, "astrid-build")
 	repos := t.TempDir()
 	work := filepath.Join(repos, "org", "demo.git")
-	wasm, err := guest()
-	if err != nil {
+	if err := os.MkdirAll(work, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"Capsule.toml": "[package]\nname = \"demo\"\nversion = \"1.0.0\"\n[[component]]\nid = \"demo\"\nfile = \"g.wasm\"\n", "g.wasm": string(wasm)} {
-		if err := os.MkdirAll(work, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -184,11 +181,38 @@ func TestInstallFromASource(t *testing.T) {
 		}
 		return false
 	}
+}
+
+const sourceManifest = "[package]\nname = \"demo\"\nversion = \"1.0.0\"\n[[component]]\nid = \"demo\"\nfile = \"g.wasm\"\n"
+
+// A repository without a release is cloned and built, if the user says so.
+func TestInstallFromASource(t *testing.T) {
+	p := newPlace(t).compiled()
+	wasm, err := guest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.serveSource(map[string]string{"Capsule.toml": sourceManifest, "g.wasm": string(wasm)})
 	p.want(cli.ExitError, "capsule install @org/demo --yes", "--build clones and builds")
 	p.answer("n\n", cli.ExitError, "capsule install @org/demo", "runs on this machine", "nothing was installed")
 	p.want(cli.ExitOK, "capsule install @org/demo@1.0.0 --yes --build", "demo 1.0.0 is installed")
 	p.want(cli.ExitError, "capsule install @org/other --yes --build", "git clone")
 	p.want(cli.ExitOK, "capsule verify", "ok       demo 1.0.0")
+}
+
+// What somebody else puts above the directory of temporary files has no say in how a clone is built.
+func TestCloneIsBuiltApart(t *testing.T) {
+	p := newPlace(t)
+	p.serveSource(map[string]string{"Capsule.toml": sourceManifest, "go.mod": "module demo\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() { nothingOfThisName() }\n"})
+	shared := t.TempDir()
+	if err := os.WriteFile(filepath.Join(shared, "go.work"), []byte("from a stranger\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", shared)
+	p.want(cli.ExitError, "capsule install @org/demo@1.0.0 --yes --build", "undefined: nothingOfThisName")
+	if left, err := filepath.Glob(filepath.Join(p.home.Var(), "source-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left, %v", left, err)
+	}
 }
 
 // Two exporters of one interface: the user decides, scripts by a flag.

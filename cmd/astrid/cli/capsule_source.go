@@ -190,9 +190,15 @@ func isProject(dir string) bool {
 	return false
 }
 
-// buildClone clones the source of a repository and builds it.
+// buildClone clones the source of a repository and builds it. Compilers look for settings in all directories above, and some
+// name programs to run: so none of these may be anybody's, as /tmp is.
 func (c *capsules) buildClone(ctx context.Context, cl *remote.Client, s remote.Source, scratch string) (string, error) {
-	clone := filepath.Join(scratch, "source")
+	private, err := os.MkdirTemp(c.home.Var(), "source-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(private)
+	clone := filepath.Join(private, "source")
 	if err := cl.Clone(ctx, s, clone); err != nil {
 		return "", err
 	}

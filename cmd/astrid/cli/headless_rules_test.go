@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -189,5 +190,14 @@ func playConverse(t *testing.T, w *world) {
 	}()
 	if c := <-code; c != ExitOK {
 		t.Errorf("exit code %d", c)
+	}
+}
+
+// What a note quotes does not steer the terminal.
+func TestNotesAreHarmless(t *testing.T) {
+	var out strings.Builder
+	System{Stderr: &out}.notef("%v\n  next line", errors.New("404 \x1b[2Jowned \u202e"))
+	if got := out.String(); got != "astrid: 404 \\u001b[2Jowned \\u202e\n  next line\n" {
+		t.Errorf("%q", got)
 	}
 }

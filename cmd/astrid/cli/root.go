@@ -169,6 +169,7 @@ func (s System) openHome() (home.Home, error) {
 	return h, h.Ensure()
 }
 
+// notef tells the person something. It may quote what a stranger wrote: a server, a repository, a compiler.
 func (s System) notef(format string, args ...any) {
-	fmt.Fprintf(s.Stderr, "astrid: "+format+"\n", args...)
+	fmt.Fprintf(s.Stderr, "astrid: %s\n", printable(fmt.Sprintf(format, args...)))
 }
