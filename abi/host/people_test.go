@@ -79,6 +79,7 @@ func TestUplink(t *testing.T) {
 		t.Fatalf("%q %v", id, e)
 	}
 	g.refused(abi.CodeExists, "duplicate", abi.UplinkRegister, "Front", "chat", "notify")
+	g.refused(abi.CodeDenied, "belong to the system", abi.UplinkRegister, "Front", " CLI\n", "chat") // or it could speak for whoever runs the daemon
 	g.refused(abi.CodeInvalid, "invalid uplink profile", abi.UplinkRegister, "n", "chat", "robot")
 	g.refused(abi.CodeInvalid, "needs a name", abi.UplinkRegister, "\n", "chat", "chat")
 	g.refused(abi.CodeHandle, "not registered", abi.UplinkSend, userID, "7", "x")

@@ -19,11 +19,15 @@ type uplink struct{ id, name, platform, profile string }
 
 var uplinkProfiles = []string{"chat", "interactive", "notify", "bridge"}
 
-// uplink checks that the capsule declares itself a frontend.
-func (b *Bounds) uplink() permit {
+// uplink checks that the capsule declares itself a frontend, and of a platform that is not the system's own: what it hands
+// in is said by whom an account belongs to.
+func (b *Bounds) uplink(platform string) permit {
 	return func() (string, error) {
 		if !b.g.Uplink {
 			return "", b.deny("uplink")
+		}
+		if platform == systemPlatform {
+			return "", b.refuse("denied: accounts of platform '%s' belong to the system", platform)
 		}
 		return "uplink", nil
 	}
@@ -45,7 +49,7 @@ func (h *Host) planUplink(_ context.Context, f *frame, args [][]byte) (plan, err
 	}
 	return plan{
 		action: approval.Action{Kind: approval.Uplink, Resource: "uplink:register:" + u.platform + "/" + u.name},
-		bounds: f.inst.capsule.Bounds.uplink(),
+		bounds: f.inst.capsule.Bounds.uplink(u.platform),
 		do: func(context.Context, approval.Grant) ([]byte, error) {
 			return []byte(u.id), f.inst.addUplink(u)
 		},
@@ -91,7 +95,7 @@ func (h *Host) planUplinkSend(_ context.Context, f *frame, args [][]byte) (plan,
 	}
 	return plan{
 		action: approval.Action{Kind: approval.Uplink, Resource: "uplink:send:" + u.platform + "/" + u.name, Size: int64(len(content))},
-		bounds: f.inst.capsule.Bounds.uplink(),
+		bounds: f.inst.capsule.Bounds.uplink(u.platform),
 		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
 			if err := f.inst.limiter.Allow(len(content)); err != nil {
 				return nil, abi.Errorf(abi.CodeLimit, "%v", err)
