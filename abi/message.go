@@ -38,7 +38,7 @@ type Caller struct {
 	UserID    string `json:"user_id,omitempty"`
 	Workspace string `json:"workspace,omitempty"` // directory the session works in
 	// ProjectTrusted: the user agreed to the files with which the session's project addresses agents (AGENTS.md, .astrid, .agents), as
-	// they are now, or it has none. Without it they are text, and no instructions.
+	// they are now, or it has none, and nobody has changed them in the session. Without it they are text, and no instructions.
 	ProjectTrusted bool `json:"project_trusted,omitempty"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/kernel/home"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
-	"github.com/unicity-astrid/astrid-go/kernel/trust"
 	"github.com/unicity-astrid/astrid-go/vfs"
 )
 
@@ -37,7 +35,7 @@ type files struct {
 	overlays map[sessionKey]*overlay
 	trees    map[string]*vfs.HostVfs // home and tmp, by path
 
-	trusted sync.Map // workspace → bool: whether its project's files for agents may be used, as of the last message from there
+	trusted sync.Map // workspace → trust.Status of its project's files for agents, as of the last message from there
 }
 
 type sessionKey struct{ principal, session string }
@@ -136,25 +134,6 @@ func (f *files) WorkspaceOf(ctx context.Context, principal, session string) (str
 		return f.workspace, nil
 	}
 	return rec.Workspace, err
-}
-
-// ProjectTrusted implements host.Files.
-func (f *files) ProjectTrusted(workspace string) bool {
-	if v, ok := f.trusted.Load(workspace); ok {
-		return v.(bool)
-	}
-	return f.askTrust(workspace)
-}
-
-// askTrust looks again at a project's files for agents and at what the user said about them.
-func (f *files) askTrust(workspace string) bool {
-	st, err := trust.Open(f.home).Status(workspace)
-	if err != nil {
-		slog.Warn("A project's files for agents are not used", "workspace", workspace, "error", err)
-	}
-	used := err == nil && st.Used()
-	f.trusted.Store(workspace, used)
-	return used
 }
 
 // place tells the gate where a session works, and how freely. What cannot be found out is left

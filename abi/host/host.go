@@ -67,8 +67,9 @@ type Files interface {
 	// WorkspaceOf is the absolute directory that the session works in: grants for a
 	// workspace are tied to it.
 	WorkspaceOf(ctx context.Context, principal, session string) (string, error)
-	// ProjectTrusted tells whether the user agreed to what the project in a workspace tells agents.
-	ProjectTrusted(workspace string) bool
+	// ProjectTrusted tells whether the user agreed to what the project in a workspace tells agents, and a session has left it
+	// as it is.
+	ProjectTrusted(principal, session, workspace string) bool
 }
 
 // LogSink takes the log lines of capsules.

@@ -233,7 +233,7 @@ type trees struct{ ws, home, tmp watched }
 func (f trees) Workspace(context.Context, string, string) (vfs.Vfs, error) { return f.ws, nil }
 func (f trees) Home(context.Context, string) (vfs.Vfs, error)              { return f.home, nil }
 func (f trees) Tmp(context.Context, string) (vfs.Vfs, error)               { return f.tmp, nil }
-func (f trees) ProjectTrusted(string) bool                                 { return true }
+func (f trees) ProjectTrusted(_, _, _ string) bool                         { return true }
 
 func (f trees) WorkspaceOf(context.Context, string, string) (string, error) {
 	return f.ws.Root(), nil

@@ -40,7 +40,7 @@ func (h *Host) getCaller(ctx context.Context, f *frame, _ [][]byte) ([]byte, err
 			return nil, err
 		}
 	}
-	trusted := workspace != "" && h.svc.Files.ProjectTrusted(workspace)
+	trusted := workspace != "" && h.svc.Files.ProjectTrusted(f.call.Principal, f.call.Session, workspace)
 	if m == nil { // an answer to a hook is given in somebody's session
 		return encode(abi.Caller{ProjectTrusted: trusted})
 	}

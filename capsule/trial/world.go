@@ -132,7 +132,7 @@ func (w *world) Home(context.Context, string) (vfs.Vfs, error)              { re
 func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)               { return w.tmp, nil }
 
 // ProjectTrusted implements host.Files: a trial's files are the author's own.
-func (w *world) ProjectTrusted(string) bool { return true }
+func (w *world) ProjectTrusted(_, _, _ string) bool { return true }
 
 func (w *world) WorkspaceOf(context.Context, string, string) (string, error) {
 	return filepath.Join(w.dir, "ws"), nil

@@ -87,6 +87,40 @@ func Find(workspace string) ([]File, error) {
 	return out, nil
 }
 
+// Added lists something that a tree has where Find looks, whatever it is, except memory. It is for a layer above a workspace:
+// what is there hides the workspace's own.
+func Added(root *os.Root) ([]string, error) {
+	var out []string
+	for _, name := range []string{"AGENTS.md", "ASTRID.md", ".agents", ".astrid"} {
+		fi, err := root.Lstat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, err
+		case !fi.IsDir():
+			out = append(out, name)
+			continue
+		}
+		err = fs.WalkDir(root.FS(), name, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case slices.Contains(notAsked, p) && d.IsDir():
+				return fs.SkipDir
+			case !d.IsDir() && p != memoryFile && !slices.Contains(notAsked, p):
+				out = append(out, p)
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Read returns the text of a file that Find has listed.
 func Read(workspace, name string) ([]byte, error) {
 	root, err := os.OpenRoot(workspace)

@@ -40,7 +40,7 @@ func (w *world) Publish(ctx context.Context, m *ipc.Message) error       { retur
 func (w *world) HasCapability(string, string) bool                       { return false }
 func (w *world) Home(context.Context, string) (vfs.Vfs, error)           { return nil, fs.ErrNotExist }
 func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)            { return nil, fs.ErrNotExist }
-func (w *world) ProjectTrusted(string) bool                              { return false }
+func (w *world) ProjectTrusted(_, _, _ string) bool                      { return false }
 
 func (w *world) WorkspaceOf(context.Context, string, string) (string, error) { return "/ws", nil }
 func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, error) {
