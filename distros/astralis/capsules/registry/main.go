@@ -72,9 +72,12 @@ func discover() (*state, error) {
 	for _, a := range answers {
 		for _, p := range a.Providers {
 			if p.ID != "" && p.RequestTopic != "" && p.StreamTopic != "" {
-				found = append(found, p)
+				found = add(found, p, s.Providers)
 			}
 		}
+	}
+	if was := s.active(); was != nil && !slices.ContainsFunc(found, func(p abi.ProviderDescription) bool { return p.ID == was.ID && p.RequestTopic == was.RequestTopic }) {
+		s.ActiveModelID = "" // gone, whoever has its name now
 	}
 	s.Providers = found
 	changed := false
@@ -89,6 +92,19 @@ func discover() (*state, error) {
 		return &s, ipc.Publish(abi.TopicModelChanged, s.active())
 	}
 	return &s, nil
+}
+
+// add takes in what a capsule says it offers. Two may give one id, and the conversation goes to the topic behind it: so who had
+// the id before keeps it, else the first.
+func add(found []abi.ProviderDescription, p abi.ProviderDescription, known []abi.ProviderDescription) []abi.ProviderDescription {
+	i := slices.IndexFunc(found, func(o abi.ProviderDescription) bool { return o.ID == p.ID })
+	if i < 0 {
+		return append(found, p)
+	}
+	if slices.ContainsFunc(known, func(k abi.ProviderDescription) bool { return k.ID == p.ID && k.RequestTopic == p.RequestTopic }) {
+		found[i] = p
+	}
+	return found
 }
 
 // preferred is the first provider that is a real model, else the first.
