@@ -12,6 +12,7 @@ import (
 	"github.com/unicity-astrid/astrid-go/sdk/env"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/runtime"
 )
 
 // defaultPrompt is used when no capsule gives the agent an identity.
@@ -41,13 +42,13 @@ func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
 		if t.command != "" {
 			return t.or(t.runCommand())
 		}
-		return t.or(t.assemble())
+		return t.or(t.assemble(ctx))
 	case t.stop == abi.StopEndTurn:
 		return t.end(t.stop, nil, t.final)
 	case t.stop != "":
 		return t.end(t.stop, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
 	case t.resumes > 0 && t.system == "": // a round was stored, and nothing is known of the prompt
-		return t.or(t.assemble())
+		return t.or(t.assemble(ctx))
 	}
 	return t.or(t.proceed())
 }
@@ -61,7 +62,7 @@ func (t *turn) announce() error {
 }
 
 // assemble asks for the system prompt and the tools.
-func (t *turn) assemble() error {
+func (t *turn) assemble(ctx *sdk.Context) error {
 	model, err := findModel(t.wants)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (t *turn) assemble() error {
 		return t.fail("provider", "no model is selected: install a provider with `astrid init`, or choose one with /models")
 	}
 	t.model = *model
-	identity, err := identityPrompt(t.s.id, t.s.workspace, t.directory)
+	identity, err := identityPrompt(ctx, t.s.id, t.s.workspace, t.directory)
 	if err != nil {
 		return err
 	}
@@ -100,8 +101,8 @@ func findModel(id string) (*abi.ProviderDescription, error) {
 
 // identityPrompt asks whichever capsule gives the agent an identity. The hook returns
 // when all of them have run, so that what they publish is there by then and an absent
-// one costs no wait.
-func identityPrompt(session, workspace, directory string) (string, error) {
+// one costs no wait. It begins the system prompt, so it takes the capability to change that.
+func identityPrompt(ctx *sdk.Context, session, workspace, directory string) (string, error) {
 	sub, err := ipc.Subscribe(abi.TopicSparkReady)
 	if err != nil {
 		return "", err
@@ -119,9 +120,14 @@ func identityPrompt(session, workspace, directory string) (string, error) {
 			Prompt    string `json:"prompt"`
 			SessionID string `json:"session_id"`
 		}](m)
-		if err == nil && p.Prompt != "" && (p.SessionID == "" || p.SessionID == session) {
-			return p.Prompt, nil
+		if err != nil || p.Prompt == "" || p.SessionID != "" && p.SessionID != session {
+			continue
 		}
+		if may, err := runtime.HasCapability(m.SourceID, "allow_prompt_injection"); err != nil || !may {
+			ctx.Warn("A capsule without allow_prompt_injection tried to give the agent an identity", "source", m.SourceID, "error", err)
+			continue
+		}
+		return p.Prompt, nil
 	}
 	return defaultPrompt, nil
 }

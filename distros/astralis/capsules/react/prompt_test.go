@@ -8,6 +8,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
+	"github.com/unicity-astrid/astrid-go/sdk/sdktest"
 )
 
 func TestWithoutModel(t *testing.T) {
@@ -29,8 +30,13 @@ func TestIdentity(t *testing.T) {
 		d.Deliver(abi.TopicSparkReady, map[string]string{"prompt": "I am Ida", "session_id": "session"})
 		return nil
 	})
-	d.reach(assembling)
+	d.prompt("t1", "hi")
+	d.stored(d.turn().awaits)
+	if a := last[map[string]any](d, abi.TopicAssemble); a["system_prompt"] != defaultPrompt {
+		t.Errorf("without the capability: %v", a["system_prompt"])
+	}
 	d.cancel("")
+	d.Capabilities = map[string][]string{sdktest.SourceID: {"allow_prompt_injection"}}
 	d.prompt("t2", "hi")
 	d.stored(d.turn().awaits)
 	if a := last[map[string]any](d, abi.TopicAssemble); a["system_prompt"] != "I am Ida" {
