@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // second. It is far above what streaming a model's answer needs.
 const MaxMessagesPerSec = 5000
 
-// ErrTooLarge and ErrRate are wrapped by the errors of [RateLimiter.Allow].
+// ErrTooLarge and ErrRate are wrapped by the errors of [RateLimiter].
 var (
 	ErrTooLarge = errors.New("payload too large")
 	ErrRate     = errors.New("publish rate exceeded")
@@ -22,7 +23,7 @@ var (
 // RateLimits configures a [RateLimiter]; zero fields have the stated defaults.
 type RateLimits struct {
 	MaxPayload  int              // bytes of one payload; abi.MaxPublish
-	MaxBytes    int              // bytes within a window; abi.MaxPublishPerSec
+	MaxBytes    int              // bytes within a window, no less than MaxPayload; abi.MaxPublishPerSec
 	MaxMessages int              // messages within a window; MaxMessagesPerSec
 	Window      time.Duration    // 1 s
 	Now         func() time.Time // time.Now
@@ -58,11 +59,29 @@ func NewRateLimiter(l RateLimits) *RateLimiter {
 	return &RateLimiter{limits: l}
 }
 
-// Allow charges a message of size bytes, or says why it is refused. A refused message
-// costs nothing.
-func (r *RateLimiter) Allow(size int) error {
+// Wait charges a message of size bytes, once a window has room for it. So a publisher that is too fast is slowed
+// down: one instance may serve many sessions, whose messages come when they come. The error says that the message never
+// fits, or that ctx ended meanwhile; such a message costs nothing.
+func (r *RateLimiter) Wait(ctx context.Context, size int) error {
+	for {
+		left, err := r.allow(size)
+		if !errors.Is(err, ErrRate) {
+			return err
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
+// allow charges a message, or says why it is refused and after what time it may not be.
+func (r *RateLimiter) allow(size int) (left time.Duration, err error) {
 	if size > r.limits.MaxPayload {
-		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, r.limits.MaxPayload)
+		return 0, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, r.limits.MaxPayload)
 	}
 	now := r.limits.Now()
 	r.mu.Lock()
@@ -71,13 +90,14 @@ func (r *RateLimiter) Allow(size int) error {
 	if since := now.Sub(r.start); since >= r.limits.Window || since < 0 {
 		r.start, r.bytes, r.messages = now, 0, 0
 	}
+	left = r.start.Add(r.limits.Window).Sub(now)
 	switch {
 	case r.messages >= r.limits.MaxMessages:
-		return fmt.Errorf("%w: %d messages within %s", ErrRate, r.limits.MaxMessages, r.limits.Window)
+		return left, fmt.Errorf("%w: %d messages within %s", ErrRate, r.limits.MaxMessages, r.limits.Window)
 	case r.bytes+size > r.limits.MaxBytes:
-		return fmt.Errorf("%w: %d bytes within %s", ErrRate, r.limits.MaxBytes, r.limits.Window)
+		return left, fmt.Errorf("%w: %d bytes within %s", ErrRate, r.limits.MaxBytes, r.limits.Window)
 	}
 	r.bytes += size
 	r.messages++
-	return nil
+	return 0, nil
 }

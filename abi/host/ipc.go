@@ -28,7 +28,7 @@ func (h *Host) planPublish(_ context.Context, f *frame, args [][]byte) (plan, er
 		bounds: f.inst.capsule.Bounds.publish(topic),
 		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
 			// The quota is charged after the decision: a refused message costs nothing.
-			if err := f.inst.limiter.Allow(len(raw)); err != nil {
+			if err := f.inst.limiter.Wait(ctx, len(raw)); err != nil {
 				return nil, abi.Errorf(abi.CodeLimit, "%v", err)
 			}
 			payload, err := ipc.ClassifyPayload(Clone(raw))

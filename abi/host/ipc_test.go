@@ -97,19 +97,23 @@ func TestHooksAreBoundLikeMessages(t *testing.T) {
 	}
 }
 
+// TestPublishRate: who publishes too much waits for the next window, and what is refused takes no room in this one.
 func TestPublishRate(t *testing.T) {
-	now := time.Unix(1000, 0)
-	r := newRig(t, rigOptions{now: func() time.Time { return now }})
+	r := newRig(t, rigOptions{now: time.Now})
 	g := r.guest(newCapsule(everythingGrants()))
 	big := `"` + strings.Repeat("x", abi.MaxPublish-2) + `"`
-	g.want("", abi.IpcPublish, "t.v1.a", big)
-	g.want("", abi.IpcPublish, "t.v1.a", big)
-	g.refused(abi.CodeLimit, "rate", abi.IpcPublish, "t.v1.a", "{}")
-	now = now.Add(time.Second)
+	began := time.Now()
+	for range 2 {
+		g.refused(abi.CodeDenied, "", abi.IpcPublish, "x.v1.a", big)
+		g.want("", abi.IpcPublish, "t.v1.a", big)
+	}
 	g.want("", abi.IpcPublish, "t.v1.a", "{}")
-	// A refused message costs nothing.
-	g.refused(abi.CodeDenied, "", abi.IpcPublish, "x.v1.a", big)
-	g.want("", abi.IpcPublish, "t.v1.a", big)
+	if len(r.sent) != 3 {
+		t.Errorf("%d messages were sent", len(r.sent))
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("%d bytes were published within %s", 2*len(big)+2, took)
+	}
 }
 
 func TestSubscriptionLimit(t *testing.T) {

@@ -97,7 +97,7 @@ func (h *Host) planUplinkSend(_ context.Context, f *frame, args [][]byte) (plan,
 		action: approval.Action{Kind: approval.Uplink, Resource: "uplink:send:" + u.platform + "/" + u.name, Size: int64(len(content))},
 		bounds: f.inst.capsule.Bounds.uplink(u.platform),
 		do: func(ctx context.Context, _ approval.Grant) ([]byte, error) {
-			if err := f.inst.limiter.Allow(len(content)); err != nil {
+			if err := f.inst.limiter.Wait(ctx, len(content)); err != nil {
 				return nil, abi.Errorf(abi.CodeLimit, "%v", err)
 			}
 			in := abi.UplinkInbound{

@@ -15,7 +15,7 @@ import (
 // Publish sends v on topic. Bytes and json.RawMessage are taken to be JSON already, a
 // tagged payload gets its tag, anything else is encoded as JSON. It returns once the
 // message is queued for everybody; abi.ErrQueueFull says that somebody missed it (the
-// others have it), abi.ErrLimit that the capsule sends too much.
+// others have it). A capsule that sends more than [abi.MaxPublishPerSec] waits here.
 func Publish(topic string, v any) error {
 	b, err := wire.Payload(v)
 	if err != nil {
