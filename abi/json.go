@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 )
@@ -30,7 +31,12 @@ func (r HookRequest) AppendJSON(dst []byte) ([]byte, error) {
 
 // AppendMessages appends a conversation.
 func AppendMessages(dst []byte, ms []ChatMessage) (_ []byte, err error) {
-	dst = append(dst, '[')
+	// Room for all of it at once: growing would copy a long conversation several times.
+	size := 2
+	for i := range ms {
+		size += ms[i].Content.size() + 64
+	}
+	dst = append(slices.Grow(dst, size+size/16), '[')
 	for i, m := range ms {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -40,6 +46,21 @@ func AppendMessages(dst []byte, ms []ChatMessage) (_ []byte, err error) {
 		}
 	}
 	return append(dst, ']'), nil
+}
+
+// size is about how long the content is, and escapes are not counted.
+func (c *Content) size() int {
+	n := len(c.Text)
+	for i := range c.Calls {
+		n += len(c.Calls[i].ID) + len(c.Calls[i].Name) + len(c.Calls[i].Arguments) + 32
+	}
+	if c.Result != nil {
+		n += len(c.Result.CallID) + len(c.Result.Content) + 48
+	}
+	for i := range c.Parts {
+		n += len(c.Parts[i].Text) + len(c.Parts[i].Data) + 48
+	}
+	return n
 }
 
 // AppendJSON writes the message.
@@ -208,8 +229,8 @@ func (r SessionMessagesRequest) AppendJSON(dst []byte) ([]byte, error) {
 	if err != nil || len(messages) == 0 {
 		return append(dst, b...), err
 	}
-	raw, err := AppendMessages(nil, messages)
-	return append(dst, rawjson.With(b, "append_before_read", raw)...), err
+	dst, err = AppendMessages(append(append(dst, b[:len(b)-1]...), `,"append_before_read":`...), messages)
+	return append(dst, '}'), err
 }
 
 // UnmarshalJSON reads the answer of a session store.

@@ -22,6 +22,7 @@ const (
 	MaxProcessRead     = 1 << 20 // a request to read, with input for the program
 	MaxProcessOutput   = 1 << 20 // kept of each stream of a program
 	MaxPublish         = 5 << 20
+	MaxContext         = 4 << 20             // of a conversation in a request to a model: system prompt and tools come with it
 	MaxHookRequest     = MaxPublish + 64<<10 // whatever may be published may be asked about
 	MaxPublishPerSec   = 10 << 20
 	MaxApprovalAction  = 256 // characters

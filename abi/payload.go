@@ -32,27 +32,28 @@ type TaggedPayload interface{ PayloadTag() string }
 
 // MarshalPayload encodes p with its "type" field first.
 func MarshalPayload(p TaggedPayload) ([]byte, error) {
-	var b []byte
+	out := append(append([]byte(`{"type":"`), p.PayloadTag()...), '"')
+	tagged := len(out)
 	var err error
 	if a, ok := p.(Appender); ok {
-		b, err = a.AppendJSON(nil)
+		out, err = a.AppendJSON(out)
 	} else {
+		var b []byte
 		b, err = json.Marshal(p)
+		out = append(out, b...)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(b) < 2 || b[0] != '{' {
+	switch b := out[tagged:]; {
+	case len(b) < 2 || b[0] != '{':
 		return nil, fmt.Errorf("payload %q is not an object", p.PayloadTag())
+	case len(b) == 2:
+		return append(out[:tagged], '}'), nil
+	default:
+		b[0] = ',' // the tag is the first field
+		return out, nil
 	}
-	out := make([]byte, 0, len(b)+len(p.PayloadTag())+10)
-	out = append(out, `{"type":"`...)
-	out = append(out, p.PayloadTag()...)
-	out = append(out, '"')
-	if len(b) > 2 {
-		out = append(out, ',')
-	}
-	return append(out, b[1:]...), nil
 }
 
 // UserInput is what a person (or a script) says in a session.

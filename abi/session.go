@@ -38,9 +38,12 @@ type SessionMessagesRequest struct {
 	AppendID string `json:"append_id,omitempty"`
 	Repeated bool   `json:"repeated,omitempty"`
 	// Context asks for what a model is to see: what [SessionContext] put in place of the
-	// older messages, then the rest. Without it the answer is what was said, all of it.
+	// older messages, then the rest, and of that the end if it is larger than [MaxContext]: Head then has a
+	// message that says so. Without it the answer is what was said, all of it.
 	Context bool `json:"context,omitempty"`
-	// From and Limit page through a session that is too long for one answer; Limit 0 is no limit.
+	// From and Limit page through a session that is too long for one answer; Limit 0 is no limit. With Context, From is
+	// how many messages of the session the asker knows: the answer is what came after them (Start is From, and Head 0), or
+	// everything if a model is to see them otherwise now.
 	From  int `json:"from,omitempty"`
 	Limit int `json:"limit,omitempty"`
 	// Last asks for the end of the session: about so many messages, for appends stay whole, of at most about

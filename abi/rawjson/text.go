@@ -112,3 +112,23 @@ func AppendText(dst []byte, s string) []byte {
 	}
 	return append(append(dst, s[from:]...), '"')
 }
+
+// Clip is the beginning of a text, at most limit bytes, and no half character.
+func Clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// ClipFront is the end of a text, at most limit bytes, and no half character.
+func ClipFront(s string, limit int) string {
+	at := max(0, len(s)-limit)
+	for at < len(s) && !utf8.RuneStart(s[at]) {
+		at++
+	}
+	return s[at:]
+}

@@ -9,23 +9,22 @@ import (
 
 // assembleRequest asks for the prompt.
 type assembleRequest struct {
-	Messages     []abi.ChatMessage `json:"-"`
-	SystemPrompt string            `json:"system_prompt"`
-	RequestID    string            `json:"request_id"`
-	SessionID    string            `json:"session_id"`
-	Model        string            `json:"model"`
-	Provider     string            `json:"provider"`
+	SystemPrompt string `json:"system_prompt"`
+	RequestID    string `json:"request_id"`
+	SessionID    string `json:"session_id"`
+	Model        string `json:"model"`
+	Provider     string `json:"provider"`
+	messages     json.RawMessage
 }
 
-// AppendJSON writes the messages last.
+// AppendJSON writes the messages last. They are the end of the conversation: see recent.
 func (r assembleRequest) AppendJSON(dst []byte) ([]byte, error) {
 	type plain assembleRequest // without this method
 	b, err := json.Marshal(plain(r))
 	if err != nil {
 		return nil, err
 	}
-	messages, err := abi.AppendMessages(nil, r.Messages)
-	return append(dst, rawjson.With(b, "messages", messages)...), err
+	return append(dst, rawjson.With(b, "messages", r.messages)...), nil
 }
 
 // promptResponse is the prompt. It comes with the messages again, which we have.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk"
@@ -31,7 +32,7 @@ var scale = map[string]float64{}
 
 // learn compares the model's count with the estimate.
 func (t *turn) learn() {
-	if guess := t.estimate(); guess > 500 && t.round.InputTokens > 0 { // of little text it says little
+	if guess := t.guess; guess > 500 && t.round.InputTokens > 0 { // of little text it says little
 		scale[t.model.ID] = min(max(float64(t.round.InputTokens)/float64(guess), 0.8), maxScale)
 	}
 }
@@ -58,6 +59,10 @@ func (t *turn) overhead() uint64 {
 	return uint64(n / 4)
 }
 
+// mostTokens is what a conversation may have whatever the model's window is, as estimated: it is sent in one message, which text
+// with many escapes fills sooner. It is compacted before the session store would have to cut it.
+const mostTokens = abi.MaxContext / 5
+
 // room is how many tokens of messages, as estimated, the model has room for beside its
 // answer; 0 when its window is not known. An answer may be allowed to fill the whole
 // window; a quarter is kept for it then.
@@ -71,7 +76,7 @@ func (t *turn) room() uint64 {
 		return 0
 	}
 	// However much the tools take, there is always something for the conversation.
-	return max(all-min(all, t.overhead()), all/8)
+	return min(max(all-min(all, t.overhead()), all/8), mostTokens)
 }
 
 // tooLong tells whether the messages should be compacted first.
@@ -103,28 +108,41 @@ func (t *turn) compact() error { return t.compactTo(t.room()) }
 func (t *turn) compactTo(room uint64) error {
 	t.squeezed = true
 	t.enter(compacting, newID())
-	return ipc.Publish(abi.TopicCompact, abi.CompactRequest{
+	err := ipc.Publish(abi.TopicCompact, abi.CompactRequest{
 		CorrelationID: t.awaits, SessionID: t.s.id, Messages: t.messages, MaxTokens: room, TargetTokens: room / 2,
 		RequestTopic: t.model.RequestTopic, StreamTopic: t.model.StreamTopic, Model: t.modelName(),
 	})
+	if errors.Is(err, abi.ErrTooLarge) { // it must do as it is
+		return t.generate()
+	}
+	return err
 }
 
 // overflow shortens a conversation that the model has refused as too long, so that it can be asked once more. It tells
 // whether it does: not a second time, and not after some of an answer was shown.
 func (t *turn) overflow(refused abi.TurnError) (bool, error) {
-	if t.refused != nil || t.said.Len() > 0 || len(t.calls) > 0 || len(t.messages) < 2 || !enginePresent() {
+	if t.refused != nil || t.said.Len() > 0 || len(t.calls) > 0 || len(t.messages) < 2 && !t.dropped || !enginePresent() {
 		return false, nil
 	}
 	t.refused = &refused
-	room := abi.EstimateAll(t.messages)
-	if guess := t.estimate(); t.model.ContextWindow > guess && guess > 0 {
+	if guess := t.guess; t.model.ContextWindow > guess && guess > 0 {
 		// It counts more tokens than was thought, or its window is smaller: what comes next is measured by that.
 		scale[t.model.ID] = min(max(float64(t.model.ContextWindow)/float64(guess), t.factor()), maxScale)
 	}
+	if t.dropped {
+		t.shrink = true
+		return true, t.reread()
+	}
+	return true, t.compactTo(t.halved())
+}
+
+// halved is the room of a conversation that the model has refused: half of it will be used.
+func (t *turn) halved() uint64 {
+	room := abi.EstimateAll(t.messages)
 	if known := t.room(); known > 0 {
 		room = min(room, known)
 	}
-	return true, t.compactTo(room)
+	return room
 }
 
 // handleCompacted goes on with the shorter conversation, and has the session keep it.
@@ -148,7 +166,7 @@ func handleCompacted(ctx *sdk.Context, raw json.RawMessage) error {
 	case r.Kept < 0 || r.Kept > len(r.Messages) || r.Kept > len(t.messages)-t.head:
 		ctx.Warn("The compacted conversation does not fit", "session", t.s.id, "kept", r.Kept)
 	default:
-		t.messages, t.head, t.start = r.Messages, len(r.Messages)-r.Kept, total-r.Kept
+		t.messages, t.head, t.start, t.size = r.Messages, len(r.Messages)-r.Kept, total-r.Kept, len(raw)
 		if err := t.shortened(r); err != nil {
 			return t.or(err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk/ipc"
@@ -45,10 +46,20 @@ func (t *turn) stopAt(l *reached, said string) error {
 // maxSteered is how many messages may wait to be taken into a turn.
 const maxSteered = 16
 
+// maxSteeredBytes is how much text they may be together: it is stored at once.
+const maxSteeredBytes = 2 << 20
+
 // steer takes a message of the person into the running turn: the next request has it.
 func (t *turn) steer(text string) error {
 	if len(t.steered) >= maxSteered {
 		return newTurn(t.s, "", text).fail("limit", fmt.Sprintf("%d messages wait for the model already", maxSteered))
+	}
+	bytes := len(text)
+	for _, s := range t.steered {
+		bytes += len(s)
+	}
+	if bytes > maxSteeredBytes && len(t.steered) > 0 {
+		return newTurn(t.s, "", text).fail("limit", "more text than "+strconv.Itoa(maxSteeredBytes>>20)+" MiB waits for the model already")
 	}
 	if t.stop != "" { // the answer is being stored: this is for a turn of its own
 		t.s.queue = append(t.s.queue, newTurn(t.s, "", text))

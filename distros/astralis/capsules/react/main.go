@@ -47,6 +47,9 @@ func main() {}
 // maxQueued is how many prompts of one session may wait for the running turn.
 const maxQueued = 16
 
+// maxQueuedBytes is about how much text may wait: an instance has 64 MiB for everything.
+const maxQueuedBytes = 8 << 20
+
 func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
 	s := sessionOf(ctx, in.SessionID)
 	var c abi.InputContext
@@ -77,8 +80,21 @@ func handleUserPrompt(ctx *sdk.Context, in abi.UserInput) error {
 	case len(s.queue) >= maxQueued:
 		return t.fail("limit", "too many prompts are waiting in this session ("+strconv.Itoa(maxQueued)+")")
 	}
+	if waiting := queued() + len(t.text); waiting > maxQueuedBytes && len(s.queue) > 0 {
+		return t.fail("limit", "too much text waits in sessions ("+strconv.Itoa(maxQueuedBytes>>20)+" MiB)")
+	}
 	s.queue = append(s.queue, t)
 	return nil
+}
+
+// queued is how much text waits in all sessions.
+func queued() (bytes int) {
+	for _, s := range sessions {
+		for _, t := range s.queue {
+			bytes += len(t.text)
+		}
+	}
+	return bytes
 }
 
 // handleSessionClear starts a new session for a client.

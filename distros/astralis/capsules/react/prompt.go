@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ const defaultPrompt = "You are Astrid, a secure coding assistant.\n\n" +
 	"Use the tools to look things up rather than to guess, and say plainly when something failed or was denied."
 
 // handleSessionMessages goes on when something was stored.
-func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
+func handleSessionMessages(ctx *sdk.Context, r stored) error {
 	t := turnOf(ctx, func(t *turn) bool { return t.waits(r.CorrelationID, storing, saving) })
 	if t == nil {
 		return nil // another capsule's request, or a turn that is over
@@ -30,8 +31,8 @@ func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
 	if r.Error != "" {
 		return t.fail("internal", "the session could not be stored: "+r.Error)
 	}
-	t.messages, t.head, t.start = r.Messages, r.Head, r.Start
-	if t.resumes > 0 && t.finishedBefore(r) {
+	whole := t.take(r)
+	if t.resumes > 0 && t.finishedBefore(r.SessionMessages) {
 		return t.end(t.stop, nil, t.final)
 	}
 	switch {
@@ -47,6 +48,8 @@ func handleSessionMessages(ctx *sdk.Context, r abi.SessionMessages) error {
 		return t.end(t.stop, nil, t.final)
 	case t.stop != "":
 		return t.end(t.stop, &abi.TurnError{Kind: "limit", Message: t.final}, t.final)
+	case !whole:
+		return t.or(t.reread())
 	case t.resumes > 0 && t.system == "": // a round was stored, and nothing is known of the prompt
 		return t.or(t.assemble(ctx))
 	}
@@ -78,10 +81,15 @@ func (t *turn) assemble(ctx *sdk.Context) error {
 	if err != nil {
 		return err
 	}
+	end, err := recent(t.messages)
+	if err != nil {
+		return err
+	}
 	t.enter(assembling, newID())
+	defer t.release()
 	return ipc.Publish(abi.TopicAssemble, assembleRequest{
-		Messages: t.messages, SystemPrompt: identity, RequestID: t.awaits, SessionID: t.s.id,
-		Model: t.modelName(), Provider: strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix),
+		SystemPrompt: identity, RequestID: t.awaits, SessionID: t.s.id,
+		Model: t.modelName(), Provider: strings.TrimPrefix(t.model.RequestTopic, abi.TopicGeneratePrefix), messages: end,
 	})
 }
 
@@ -156,6 +164,11 @@ func (t *turn) proceed() error {
 	case len(t.steered) > 0:
 		t.enter(saving, newID())
 		return t.append(t.takeSteered()...)
+	case t.dropped:
+		return t.reread()
+	case t.shrink:
+		t.shrink = false
+		return t.compactTo(t.halved())
 	case t.tooLong():
 		return t.compact()
 	}
@@ -212,9 +225,15 @@ func (t *turn) generate() error {
 	if defs == nil {
 		defs = []abi.LlmToolDefinition{}
 	}
-	return ipc.PublishTagged(t.model.RequestTopic, abi.LlmRequest{
+	t.guess = t.estimate()
+	err := ipc.PublishTagged(t.model.RequestTopic, abi.LlmRequest{
 		RequestID: t.awaits, Model: t.modelName(), Messages: prefixed(t.messages, t.prefix, t.text), Tools: defs, System: t.system,
 	})
+	if errors.Is(err, abi.ErrTooLarge) {
+		return t.tooLarge(err)
+	}
+	t.release()
+	return err
 }
 
 // arguments are the call's arguments as JSON. What is not JSON is passed on as an empty

@@ -138,9 +138,10 @@ func handleToolResult(ctx *sdk.Context, r abi.ToolExecuteResult) error {
 	}
 	r.Result.CallID = r.CallID
 	c.result = &r.Result
+	t.bound()
 	t.since = now()
 	err := ipc.Publish(abi.TopicToolCompleted, abi.ToolCompleted{
-		SessionID: t.s.id, TurnID: t.id, Name: c.Name, DurationMs: now() - c.began, ToolCallResult: r.Result,
+		SessionID: t.s.id, TurnID: t.id, Name: c.Name, DurationMs: now() - c.began, ToolCallResult: *c.result,
 	})
 	if err != nil {
 		return t.or(err)

@@ -100,8 +100,12 @@ type turn struct {
 	messages []abi.ChatMessage // what the model is to see, as last read
 	start    int               // number of the first message after those that stand for older ones
 	head     int               // how many of messages stand for older ones
+	size     int               // bytes of messages, as they came
+	dropped  bool              // messages must be read again
+	shrink   bool              // … and made to fit in half of what they are
 	steered  []string          // messages that the next request takes in
 	squeezed bool              // compaction was tried since the model last spoke
+	guess    uint64            // tokens of the last request, as estimated
 	refused  *abi.TurnError    // the model has refused the conversation as too long since it last spoke
 
 	said     strings.Builder // text of this round
@@ -123,6 +127,7 @@ type call struct {
 	abi.ToolCall
 	args   strings.Builder
 	result *abi.ToolCallResult
+	size   int // bytes of the result before it was shortened
 	began  int64
 }
 
@@ -167,10 +172,14 @@ func (t *turn) append(m ...abi.ChatMessage) error {
 }
 
 func (t *turn) ask(m []abi.ChatMessage, repeated bool) error {
-	return ipc.Publish(abi.TopicSessionGet, abi.SessionMessagesRequest{
+	r := abi.SessionMessagesRequest{
 		SessionID: t.s.id, CorrelationID: t.awaits, AppendBeforeRead: m, Context: true,
-		AppendID: t.appendID(), Repeated: repeated,
-	})
+		AppendID: t.appendID(), Repeated: repeated, From: t.known(),
+	}
+	if r.From == 0 && t.stop != "" { // no model will be asked
+		r.Last = 1
+	}
+	return ipc.Publish(abi.TopicSessionGet, r)
 }
 
 // appendID names the turn's last append.

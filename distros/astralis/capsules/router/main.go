@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"unicode"
 
@@ -43,8 +44,8 @@ func handleRequest(ctx *sdk.Context, r abi.ToolExecuteRequest) error {
 }
 
 // handleResult relays a result to whoever asked through the router.
-func handleResult(_ *sdk.Context, r abi.ToolExecuteResult) error {
-	return ipc.PublishTagged(abi.TopicToolResult, r)
+func handleResult(_ *sdk.Context, result json.RawMessage) error {
+	return ipc.Publish(abi.TopicToolResult, result)
 }
 
 func refuse(r abi.ToolExecuteRequest, text string) error {

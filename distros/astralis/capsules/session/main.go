@@ -75,8 +75,11 @@ func handleGetMessages(ctx *sdk.Context, r getRequest) error {
 		if !stored {
 			added = nil
 		}
-		if r.Last > 0 {
+		switch {
+		case r.Last > 0:
 			return tail(id, r, &a)
+		case r.Context:
+			return view(id, r, &a)
 		}
 		return messages(id, r, &a)
 	})
@@ -94,28 +97,6 @@ func appendFirst(id string, r getRequest, added *[]abi.ChatMessage) (stored bool
 		return false, fmt.Errorf("failed to parse messages: %w", err)
 	}
 	return store(id, r.AppendID, r.Repeated, *added)
-}
-
-// messages fills in what was asked for.
-func messages(id string, r getRequest, a *page) error {
-	all, last, err := loadRaw(id)
-	if err != nil {
-		return err
-	}
-	a.Total, a.LastAppendID = len(all), last
-	if r.Context {
-		if all, a.Head, a.Start, err = view(id, all); err != nil {
-			return err
-		}
-	} else {
-		a.Start = min(max(r.From, 0), len(all))
-		all = all[a.Start:]
-		if r.Limit > 0 {
-			all = all[:min(r.Limit, len(all))]
-		}
-	}
-	a.Messages = all
-	return nil
 }
 
 // page is an [abi.SessionMessages] whose messages are as they were stored.

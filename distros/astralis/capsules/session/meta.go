@@ -65,19 +65,29 @@ func count(id string, added []abi.ChatMessage) error {
 	if err != nil {
 		return err
 	}
-	if m.Next != next-1 {
-		if added, _, err = load(id); err != nil {
+	if m.Next == next-1 {
+		m.add(added)
+	} else {
+		m.Messages, m.Prompts = 0, 0
+		err = each(id, func(e entry) (bool, error) {
+			m.add(e.Messages)
+			return true, nil
+		})
+		if err != nil {
 			return err
 		}
-		m.Messages, m.Prompts = 0, 0
-	}
-	m.Messages += len(added)
-	m.Prompts += prompts(added)
-	if !m.Named {
-		m.Title = titleOf(added, m.Title)
 	}
 	m.Next, m.UpdatedAt = next, time.Now()
 	return kv.SetJSON(metaKey(id), m)
+}
+
+// add counts messages.
+func (m *meta) add(ms []abi.ChatMessage) {
+	m.Messages += len(ms)
+	m.Prompts += prompts(ms)
+	if !m.Named {
+		m.Title = titleOf(ms, m.Title)
+	}
 }
 
 func prompts(ms []abi.ChatMessage) int {

@@ -101,8 +101,8 @@ func TestSessionsAreApart(t *testing.T) {
 
 func TestDamage(t *testing.T) {
 	for name, spoil := range map[string]func(h *sdktest.Host){
-		"name":  func(h *sdktest.Host) { h.SetKey(logPrefix("s")+"zzz", "[]") },
-		"value": func(h *sdktest.Host) { h.SetKey(entryKey("s", 0), "[{") },
+		"record": func(h *sdktest.Host) { h.SetKey(metaKey("s"), "[{") },
+		"value":  func(h *sdktest.Host) { h.SetKey(entryKey("s", 0), "[{") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := sdktest.New(t)
@@ -119,7 +119,7 @@ func TestDamage(t *testing.T) {
 }
 
 func TestStorageFails(t *testing.T) {
-	for _, f := range []abi.Function{abi.KvGet, abi.KvSet, abi.KvListKeys} {
+	for _, f := range []abi.Function{abi.KvGet, abi.KvSet} {
 		h := sdktest.New(t)
 		get(t, h, "s", says("one"))
 		h.Fail(f, abi.CodeIO, "disk full")
@@ -242,6 +242,22 @@ func TestBigHistory(t *testing.T) {
 	// More than a message can carry: whoever waits is told so, and what to do.
 	if r := get(t, h, "s", says(piece)); len(r.Messages) != 0 || !strings.Contains(r.Error, "ask for a part of it") {
 		t.Errorf("%d messages, %q", len(r.Messages), r.Error)
+	}
+	// Nor does a part that is too large end the capsule, and what a model sees is as much of the end as it can be sent.
+	for range 20 {
+		h.Call("handle_append", appendRequest{SessionID: "s", Messages: says(piece)})
+	}
+	var read int
+	stored := h.Keys(logPrefix("s"))
+	h.Handle(abi.KvGet, func(p []string) ([]byte, error) { read += len(h.Key(p[0])); return []byte(h.Key(p[0])), nil })
+	if r := get(t, h, "s", nil); !strings.Contains(r.Error, "ask for a part of it") || read > 4*abi.MaxPublish {
+		t.Errorf("%q after %d bytes of %d appends", r.Error, read, len(stored))
+	}
+	read = 0
+	r := ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "context": true, "append_before_read": says("now")})
+	if len(r.Messages) != 5 || r.Head != 1 || r.Total != 26 || r.Start != 22 || r.Messages[4].Content.Text != "now" ||
+		!strings.Contains(r.Messages[0].Content.Text, "22 earlier messages") || read > 2*abi.MaxPublish {
+		t.Errorf("%d messages, head %d, start %d of %d, %.80q, %d bytes read", len(r.Messages), r.Head, r.Start, r.Total, r.Messages[0].Content.Text, read)
 	}
 	// An append costs the same however long the session is.
 	var written int

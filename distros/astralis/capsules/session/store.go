@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/rawjson"
@@ -70,25 +69,6 @@ func (e *entry) outline(b []byte) (messages json.RawMessage, err error) {
 	return messages, err
 }
 
-// window is the context of a session as models see it.
-type window struct {
-	From int             `json:"from"`
-	Head json.RawMessage `json:"head"`
-}
-
-// keys lists the appends of a session.
-func keys(id string) ([]string, error) {
-	list, err := kv.List(logPrefix(id))
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	last := list[len(list)-1]
-	if _, err := strconv.Atoi(strings.TrimPrefix(last, logPrefix(id))); err != nil {
-		return nil, fmt.Errorf("session %s: damaged key %q", id, last)
-	}
-	return list, nil
-}
-
 // store appends messages. A new session's record is written before its first message, so
 // that no message is ever without one.
 func store(id, appendID string, repeated bool, messages []abi.ChatMessage) (stored bool, err error) {
@@ -127,45 +107,26 @@ func read(id, key string) (e entry, size int, err error) {
 	return e, len(raw), nil
 }
 
-// load returns all messages of a session and the name of its last append.
-func load(id string) (all []abi.ChatMessage, last string, err error) {
-	err = each(id, func(e entry) (bool, error) {
-		all, last = append(all, e.Messages...), e.ID
-		return true, nil
-	})
-	return all, last, err
-}
-
-// each visits the appends of a session in order until fn wants no more.
-func each(id string, fn func(entry) (bool, error)) error {
-	list, err := keys(id)
+// each visits the appends of a session in order until fn wants no more. One at a time is in memory: a session may be
+// larger than that.
+func each(id string, fn func(entry) (more bool, err error)) error {
+	next, err := end(id)
 	if err != nil {
 		return err
 	}
-	for _, k := range list {
-		e, _, err := read(id, k)
+	for n := range next {
+		e, size, err := read(id, entryKey(id, n))
 		if err != nil {
 			return err
+		}
+		if size == 0 {
+			continue
 		}
 		if more, err := fn(e); err != nil || !more {
 			return err
 		}
 	}
 	return nil
-}
-
-// loadRaw is load for what is only passed on: models are sent the whole session again and again.
-func loadRaw(id string) (all []json.RawMessage, last string, err error) {
-	list, err := keys(id)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, k := range list {
-		if last, _, err = readRaw(id, k, &all); err != nil {
-			return nil, "", err
-		}
-	}
-	return all, last, nil
 }
 
 // readRaw adds the messages of one append to all. size 0 is that there is none.
@@ -192,21 +153,6 @@ func items(all []json.RawMessage, list json.RawMessage) ([]json.RawMessage, erro
 		return nil
 	})
 	return all, err
-}
-
-// view is what a model is to see of a session's messages.
-func view(id string, all []json.RawMessage) (seen []json.RawMessage, head, start int, err error) {
-	w, ok, err := kv.GetJSON[window](contextKey(id))
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	if !ok || w.From > len(all) { // the latter cannot be of this session
-		return all, 0, 0, nil
-	}
-	if seen, err = items(nil, w.Head); err != nil {
-		return nil, 0, 0, fmt.Errorf("session %s: its context is damaged: %w", id, err)
-	}
-	return append(seen, all[w.From:]...), len(seen), w.From, nil
 }
 
 // remove forgets a session. The record goes last: until then it can be removed again.

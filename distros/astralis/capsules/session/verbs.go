@@ -65,11 +65,13 @@ func handleUpdate(_ *sdk.Context, r abi.SessionUpdate) error {
 		}
 		m.Title, m.Named = title, title != ""
 		if !m.Named {
-			ms, _, err := load(m.SessionID)
+			err := each(m.SessionID, func(e entry) (bool, error) {
+				m.Title = titleOf(e.Messages, "")
+				return m.Title == "", nil
+			})
 			if err != nil {
 				return m, err
 			}
-			m.Title = titleOf(ms, "")
 		}
 		return m, kv.SetJSON(metaKey(m.SessionID), m)
 	})
@@ -100,15 +102,21 @@ func handleSetContext(_ *sdk.Context, r abi.SessionContext) error {
 		if err != nil {
 			return m, err
 		}
-		ms, _, err := load(m.SessionID)
+		_, total, err := length(m.SessionID)
 		if err != nil {
 			return m, err
 		}
-		if r.From < 0 || r.From > len(ms) {
-			return m, fmt.Errorf("from is %d, the session has %d messages", r.From, len(ms))
+		if r.From < 0 || r.From > total {
+			return m, fmt.Errorf("from is %d, the session has %d messages", r.From, total)
 		}
-		if r.From < len(ms) && ms[r.From].Content.Result != nil {
-			return m, fmt.Errorf("message %d answers a tool call before it: they cannot be separated", r.From)
+		if r.From < total {
+			first, err := message(m.SessionID, r.From)
+			if err != nil {
+				return m, err
+			}
+			if first.Content.Result != nil {
+				return m, fmt.Errorf("message %d answers a tool call before it: they cannot be separated", r.From)
+			}
 		}
 		head, err := abi.AppendMessages(nil, r.Head)
 		if err != nil {
@@ -138,28 +146,24 @@ func handleFork(_ *sdk.Context, r abi.SessionForkRequest) error {
 		if err != nil {
 			return from, err
 		}
-		ms, _, err := load(from.SessionID)
+		_, total, err := length(from.SessionID)
 		if err != nil {
 			return from, err
 		}
-		if r.At < 0 || r.At > len(ms) {
-			return from, fmt.Errorf("at is %d, the session has %d messages", r.At, len(ms))
+		if r.At < 0 || r.At > total {
+			return from, fmt.Errorf("at is %d, the session has %d messages", r.At, total)
 		}
-		whole := r.At == 0 || r.At == len(ms)
-		if !whole {
-			ms = together(ms[:r.At])
-		}
+		whole := r.At == 0 || r.At == total
 		m := fresh(id, from.SessionID)
 		m.Title, m.Named, m.Workspace = title, title != "", from.Workspace
 		if !m.Named {
 			m.Title = from.Title
 		}
-		m.Messages, m.Prompts = len(ms), prompts(ms)
-		if len(ms) > 0 {
-			m.Next = 1
-			if err := kv.SetJSON(entryKey(id, 0), entry{At: m.CreatedAt.UnixMilli(), Messages: ms}); err != nil {
-				return from, err
-			}
+		if whole {
+			r.At = total
+		}
+		if err := copyTo(&m, from.SessionID, r.At, whole); err != nil {
+			return from, err
 		}
 		if whole { // a model goes on with what it saw
 			if w, ok, err := kv.GetJSON[window](contextKey(from.SessionID)); err != nil {
@@ -172,6 +176,42 @@ func handleFork(_ *sdk.Context, r abi.SessionForkRequest) error {
 		}
 		return m, kv.SetJSON(metaKey(id), m)
 	})
+}
+
+// copyTo copies the first messages of a session, append by append. What a crash has left of an earlier copy goes first.
+func copyTo(m *meta, from string, most int, whole bool) error {
+	if _, err := kv.Clear(logPrefix(m.SessionID)); err != nil {
+		return err
+	}
+	var held []abi.ChatMessage // calls that may miss results, and what followed
+	left := most
+	put := func(at int64) error {
+		if len(held) == 0 {
+			return nil
+		}
+		m.Messages, m.Prompts = m.Messages+len(held), m.Prompts+prompts(held)
+		err := kv.SetJSON(entryKey(m.SessionID, m.Next), entry{At: at, Messages: held})
+		m.Next, held = m.Next+1, nil
+		return err
+	}
+	var at int64
+	err := each(from, func(e entry) (bool, error) {
+		ms := e.Messages[:min(left, len(e.Messages))]
+		if left -= len(ms); len(ms) > 0 && ms[0].Content.Result == nil { // what was before is complete
+			if err := put(at); err != nil {
+				return false, err
+			}
+		}
+		held, at = append(held, ms...), e.At
+		return left > 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	if !whole {
+		held = together(held)
+	}
+	return put(at)
 }
 
 // together drops calls at the end whose results are not all there.

@@ -241,6 +241,63 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// TestContextGoesOn: whoever knows the beginning is told the rest, or everything when models are to see it otherwise now.
+func TestContextGoesOn(t *testing.T) {
+	h := world(t)
+	from := func(n int) string {
+		r := ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "old", "context": true, "from": n})
+		return fmt.Sprintf("%d messages, head %d, start %d of %d%s", len(r.Messages), r.Head, r.Start, r.Total, r.Error)
+	}
+	for n, want := range map[int]string{
+		0: "5 messages, head 0, start 0 of 5", 3: "2 messages, head 0, start 3 of 5", 5: "0 messages, head 0, start 5 of 5", 9: "5 messages, head 0, start 0 of 5",
+	} {
+		if got := from(n); got != want {
+			t.Errorf("from %d: %s", n, got)
+		}
+	}
+	ask[abi.SessionAnswer](t, h, "set_context", map[string]any{"session_id": "old", "from": 4, "head": says("summary")})
+	for n, want := range map[int]string{3: "2 messages, head 1, start 4 of 5", 4: "2 messages, head 1, start 4 of 5", 5: "0 messages, head 0, start 5 of 5"} {
+		if got := from(n); got != want {
+			t.Errorf("from %d of a shortened one: %s", n, got)
+		}
+	}
+}
+
+// TestContextKeepsRounds: where a conversation is cut, no result is without its call.
+func TestContextKeepsRounds(t *testing.T) {
+	h := sdktest.New(t)
+	calls := abi.ChatMessage{Role: abi.RoleAssistant}
+	var round []abi.ChatMessage
+	for i := range 3 {
+		id := fmt.Sprint(i)
+		calls.Content.Calls = append(calls.Content.Calls, abi.ToolCall{ID: id, Name: "read", Arguments: json.RawMessage(`{}`)})
+		round = append(round, abi.ChatMessage{Role: abi.RoleTool, Content: abi.Content{Result: &abi.ToolCallResult{CallID: id, Content: strings.Repeat("x", 1<<20)}}})
+	}
+	for range 2 {
+		get(t, h, "s", append([]abi.ChatMessage{calls}, round...))
+	}
+	r := ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "context": true})
+	if len(r.Messages) != 5 || r.Head != 1 || r.Start != 4 || r.Messages[1].Content.Calls == nil {
+		t.Errorf("%d messages, head %d, start %d %s", len(r.Messages), r.Head, r.Start, r.Error)
+	}
+}
+
+// TestForkOfALongSession: a copy is made in pieces, each of which can be stored.
+func TestForkOfALongSession(t *testing.T) {
+	h := sdktest.New(t)
+	for range 12 {
+		get(t, h, "long", says(strings.Repeat("x", 1<<20), "short"))
+	}
+	for at, want := range map[int]int{0: 24, 23: 23, 24: 24} {
+		id := fmt.Sprint("at", at)
+		a := ask[abi.SessionAnswer](t, h, "fork", map[string]any{"session_id": "long", "new_session_id": id, "at": at})
+		r := ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": id, "from": want - 1})
+		if a.Error != "" || a.Session.Messages != want || a.Session.Prompts != want || r.Total != want || len(r.Messages) != 1 {
+			t.Errorf("at %d: %s %+v, %d of %d", at, a.Error, a.Session, len(r.Messages), r.Total)
+		}
+	}
+}
+
 // An append that is repeated, after a crash say, is stored once.
 func TestAppendIsRepeatable(t *testing.T) {
 	h := sdktest.New(t)
