@@ -68,6 +68,7 @@ user unit on Linux, a launchd agent on macOS. It runs as you, for your home alon
 // service is a service of the system's manager.
 type service struct {
 	path  string     // of the file that describes it
+	lock  string     // the home's, which the daemon holds
 	text  string     // what stands there
 	start [][]string // commands that take the file and start it
 	stop  [][]string // commands that stop it
@@ -95,17 +96,21 @@ func (s System) service() (*service, error) {
 			return nil, fail(ExitError, "%q has control characters: a service cannot be described with it", path)
 		}
 	}
+	var out *service
 	switch runtime.GOOS {
 	case "darwin":
-		return launchd(user, daemon, h.Root(), h.LogDir()), nil
+		out = launchd(user, daemon, h.Root(), h.LogDir())
 	case "linux":
 		config, ok := s.Getenv("XDG_CONFIG_HOME")
 		if !ok || !filepath.IsAbs(config) {
 			config = filepath.Join(user, ".config")
 		}
-		return systemd(config, user, daemon, h.Root()), nil
+		out = systemd(config, user, daemon, h.Root())
+	default:
+		return nil, fail(ExitError, "services are known for Linux (systemd) and macOS (launchd), not for %s: start %s at login by other means", runtime.GOOS, daemon)
 	}
-	return nil, fail(ExitError, "services are known for Linux (systemd) and macOS (launchd), not for %s: start %s at login by other means", runtime.GOOS, daemon)
+	out.lock = h.LockFile()
+	return out, nil
 }
 
 const unitName = "astrid.service"
@@ -172,10 +177,22 @@ func (s *service) install(ctx context.Context, sys System, start bool) error {
 	if !start {
 		return nil
 	}
-	for _, argv := range s.start {
+	_, running, err := home.HolderOf(s.lock)
+	if err != nil {
+		return err
+	}
+	for i, argv := range s.start {
 		if err := sys.runTool(ctx, argv); err != nil {
-			return fmt.Errorf("%w; the file is written: start it with %s", err, strings.Join(argv, " "))
+			left := ""
+			for _, argv := range s.start[i:] {
+				left += "\n  " + strings.Join(argv, " ")
+			}
+			return fmt.Errorf("%w\nthe service is described, but not started: that needs a login session of yours, as on the console or by ssh. There, run%s", err, left)
 		}
+	}
+	if running {
+		sys.notef("a daemon runs already: if the service has not started it, run `astrid stop`, then `astrid service install` again")
+		return nil
 	}
 	fmt.Fprintln(sys.Stdout, "started; it starts again when you log in")
 	return nil

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
 
 func TestSystemdUnit(t *testing.T) {
@@ -85,6 +87,31 @@ func TestServiceInstallsAndGoes(t *testing.T) {
 	}
 	if code, out := run("service", "uninstall"); code != 0 || !strings.Contains(out, "not installed") {
 		t.Errorf("again: %d %s", code, out)
+	}
+	// Without a login session nothing is started; everything that is left to do is said.
+	write("systemctl", "#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n")
+	code, out := run("service", "install")
+	for _, want := range []string{"not started", "login session", "\n  systemctl --user daemon-reload\n  systemctl --user enable --now astrid.service\n"} {
+		if code != ExitError || !strings.Contains(out, want) {
+			t.Errorf("no login session: %d, no %q in %s", code, want, out)
+		}
+	}
+	// Where a daemon runs that the service did not start, the service has to wait for its end.
+	write("systemctl", "#!/bin/sh\n")
+	h, err := home.New(env["ASTRID_HOME"])
+	if err == nil {
+		err = h.Ensure()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := home.AcquireLock(h.LockFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if code, out := run("service", "install"); code != 0 || !strings.Contains(out, "astrid stop") || strings.Contains(out, "\nstarted") {
+		t.Errorf("beside a daemon: %d %s", code, out)
 	}
 	if code, _ := run("service", "install", "--print", "--no-start"); code != ExitUsage {
 		t.Errorf("contradicting flags: %d", code)

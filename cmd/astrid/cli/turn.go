@@ -140,8 +140,8 @@ func (t *turn) result() error {
 		if failed {
 			t.sys.notef("%s", printable(t.completed.Error.Message))
 		}
-		return fail(ExitApproval, "%d action(s) wait for approval: answer them with astrid approvals, or repeat with --yes; then go on with --session %s",
-			len(t.waiting), t.session)
+		return fail(ExitApproval, "%s for approval: answer with astrid approvals, then go on with --session %s; or ask again with --max-risk %s, which allows what is rated so, or --yes, which allows everything",
+			waits(len(t.waiting)), t.session, t.risk())
 	}
 	if failed {
 		return fail(ExitTurn, "%s", printable(t.completed.Error.Message))
@@ -155,6 +155,26 @@ func (t *turn) result() error {
 		}
 	}
 	return nil
+}
+
+func waits(n int) string {
+	if n == 1 {
+		return "1 action waits"
+	}
+	return fmt.Sprintf("%d actions wait", n)
+}
+
+// risk is the highest level of what waits; one that is not known is above all.
+func (t *turn) risk() string {
+	top := 0
+	for _, a := range t.waiting {
+		i := slices.Index(risks, a.RiskLevel)
+		if i < 0 {
+			i = len(risks) - 1
+		}
+		top = max(top, i)
+	}
+	return risks[top]
 }
 
 // handle takes one message; done means that it was the last of the turn.

@@ -67,6 +67,32 @@ func TestResumeAfterTheAnswer(t *testing.T) {
 }
 
 // Results of tools that took long are kept as they come.
+// A person's command runs where the person is.
+func TestCommandInSubdirectory(t *testing.T) {
+	for _, c := range []struct{ workspace, directory, want string }{
+		{"/ws", "/ws", `{"command":"ls"}`},
+		{"/ws", "/ws/a b/c", `{"command":"ls","directory":"a b/c"}`},
+		{"/ws", "/wsx", `{"command":"ls"}`},
+		{"/ws", "", `{"command":"ls"}`},
+		{"/", "/a", `{"command":"ls","directory":"a"}`},
+	} {
+		d := drive(t)
+		d.Caller.Workspace = c.workspace
+		in, err := json.Marshal(abi.InputContext{TurnID: "t1", Command: "ls", Directory: c.directory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.call("handle_user_prompt", abi.UserInput{Text: "!ls", SessionID: d.Caller.SessionID, Context: in})
+		d.stored(d.turn().awaits)
+		r := last[abi.ToolExecuteRequest](d, abi.TopicToolRequest)
+		if string(r.Arguments) != c.want {
+			t.Errorf("%s in %s: asked for %s, want %s", c.directory, c.workspace, r.Arguments, c.want)
+		}
+		d.result(r.CallID, "")
+		d.stored(d.turn().awaits)
+	}
+}
+
 // A person's command runs without a model, is stored for it, and is run once whatever happens.
 func TestCommandOfThePerson(t *testing.T) {
 	for _, restarted := range []bool{false, true} {

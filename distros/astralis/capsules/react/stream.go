@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/sdk"
@@ -84,9 +85,16 @@ func (t *turn) done() error {
 // shellTool is the tool that runs a person's command.
 const shellTool = "run_shell_command"
 
-// runCommand calls the shell as a model would have.
+// runCommand calls the shell as a model would have, where the person is.
 func (t *turn) runCommand() error {
-	args, err := json.Marshal(map[string]string{"command": t.command})
+	a := struct {
+		Command   string `json:"command"`
+		Directory string `json:"directory,omitempty"`
+	}{Command: t.command}
+	if sub, below := strings.CutPrefix(t.directory, strings.TrimSuffix(t.s.workspace, "/")+"/"); below {
+		a.Directory = sub
+	}
+	args, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,9 @@ const (
 var errEmpty = errors.New("Command cannot be empty")
 
 type runArgs struct {
-	Command     string `json:"command" desc:"The command line"`
-	TimeoutSecs *int   `json:"timeout_secs" desc:"Seconds after which it is ended; 120 by default, at most 280"`
+	Command     string  `json:"command" desc:"The command line"`
+	Directory   *string `json:"directory" desc:"Where it runs, relative to the workspace; its root by default"`
+	TimeoutSecs *int    `json:"timeout_secs" desc:"Seconds after which it is ended; 120 by default, at most 280"`
 }
 
 func runCommand(_ *sdk.Context, a runArgs) (string, error) {
@@ -46,7 +47,7 @@ func runCommand(_ *sdk.Context, a runArgs) (string, error) {
 		timeout = min(time.Duration(*a.TimeoutSecs)*time.Second, maxTimeout)
 	}
 	var r abi.ProcessResult
-	err := withShell(a.Command, func(c process.Command) (err error) {
+	err := withShell(in(a.Directory, a.Command), func(c process.Command) (err error) {
 		c.Timeout = timeout
 		r, err = c.Run()
 		return err
@@ -62,6 +63,14 @@ func runCommand(_ *sdk.Context, a runArgs) (string, error) {
 		return clip(r.Stdout, r.StdoutDropped), nil
 	}
 	return report(r), nil
+}
+
+// in makes a command line run in a directory. Nothing of it runs when there is no such directory.
+func in(directory *string, line string) string {
+	if directory == nil || *directory == "" || strings.TrimSpace(line) == "" {
+		return line
+	}
+	return "cd -- '" + strings.ReplaceAll(*directory, "'", `'\''`) + "' || exit\n" + line
 }
 
 // withShell calls run with the command for a line. bash is what models write for; where it is missing, sh has to do.

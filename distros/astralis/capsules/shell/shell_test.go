@@ -25,6 +25,29 @@ func text(t *testing.T, h *sdktest.Host, tool string, args any) (s string, ok bo
 
 type obj = map[string]any
 
+// TestDirectory: a command runs where it was said, whatever the directory is called, or not at all.
+func TestDirectory(t *testing.T) {
+	for _, c := range []struct{ directory, command, want string }{
+		{"", "ls", "ls"},
+		{"a b", "ls; pwd &\n", "cd -- 'a b' || exit\nls; pwd &"},
+		{"-x'; id #", "ls", `cd -- '-x'\''; id #' || exit` + "\nls"},
+	} {
+		h := sdktest.New(t)
+		h.Process = func(r abi.ProcessRequest) (abi.ProcessResult, error) {
+			if len(r.Args) != 2 || r.Args[1] != c.want {
+				t.Errorf("%q: asked for %q, want %q", c.directory, r.Args, c.want)
+			}
+			return abi.ProcessResult{}, nil
+		}
+		if _, ok := text(t, h, "run_shell_command", obj{"command": c.command, "directory": c.directory}); !ok {
+			t.Errorf("%q: it failed", c.directory)
+		}
+	}
+	if _, ok := text(t, sdktest.New(t), "run_shell_command", obj{"command": " ", "directory": "a"}); ok {
+		t.Error("an empty command ran")
+	}
+}
+
 // TestRun: what a command's end becomes for the model.
 func TestRun(t *testing.T) {
 	for _, c := range []struct {
