@@ -7,6 +7,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -70,8 +71,14 @@ func in(directory *string, line string) string {
 	if directory == nil || *directory == "" || strings.TrimSpace(line) == "" {
 		return line
 	}
-	return "cd -- '" + strings.ReplaceAll(*directory, "'", `'\''`) + "' || exit\n" + line
+	word := *directory
+	if !plainWord.MatchString(word) { // the person reads it in the question: no quotes without need
+		word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return "cd -- " + word + " || exit\n" + line
 }
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
 // withShell calls run with the command for a line. bash is what models write for; where it is missing, sh has to do.
 func withShell(line string, run func(process.Command) error) error {

@@ -29,6 +29,7 @@ type obj = map[string]any
 func TestDirectory(t *testing.T) {
 	for _, c := range []struct{ directory, command, want string }{
 		{"", "ls", "ls"},
+		{"a/b.c-d", "ls", "cd -- a/b.c-d || exit\nls"},
 		{"a b", "ls; pwd &\n", "cd -- 'a b' || exit\nls; pwd &"},
 		{"-x'; id #", "ls", `cd -- '-x'\''; id #' || exit` + "\nls"},
 	} {
