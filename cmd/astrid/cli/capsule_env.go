@@ -109,7 +109,7 @@ func arrayText(typed string) string {
 
 func orNone(list []string) string {
 	if len(list) == 0 {
-		return "it has none"
+		return "none"
 	}
 	return strings.Join(slices.Sorted(slices.Values(list)), ", ")
 }
