@@ -23,7 +23,8 @@ type chain struct {
 	stopped   chan struct{}
 
 	mu       sync.Mutex
-	err      error // why the chain takes no entries
+	err      error     // why the chain takes no entries
+	failedAt time.Time // when it failed; zero if it did not, or for good
 	closing  bool
 	seq      uint64
 	last     Hash
@@ -32,6 +33,8 @@ type chain struct {
 	batch    *batch // collecting; nil if none
 	inflight *batch // being written; nil if none
 	timer    *time.Timer
+
+	before *chain // what open closes first
 
 	// Owned by the committer, and by open before it runs.
 	segment Segment
@@ -174,8 +177,26 @@ func (c *chain) signal() {
 func (c *chain) fail(err error) {
 	if c.err == nil {
 		c.err = fmt.Errorf("%w: %s: %w", ErrFailed, c.principal, err)
+		if !errors.Is(err, errSync) {
+			c.failedAt = c.log.opt.Now()
+		}
 	}
 }
+
+// mayRetry tells whether it is time to open the chain again after a failure.
+func (c *chain) mayRetry() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failedAt.IsZero() || c.closing {
+		return false
+	}
+	waited := c.log.opt.Now().Sub(c.failedAt)
+	return waited < 0 || waited >= c.log.opt.RetryAfter
+}
+
+// errSync is a failed fsync. What the system still holds of the file is then no proof of what the disk has, so nothing is
+// built on it unasked.
+var errSync = errors.New("sync segment")
 
 var errBadSig = errors.New("signer returned a signature of the wrong length")
 

@@ -151,7 +151,7 @@ func writeSync(s Segment, b []byte) error {
 		return fmt.Errorf("write segment: %w", err)
 	}
 	if err := s.Sync(); err != nil {
-		return fmt.Errorf("sync segment: %w", err)
+		return fmt.Errorf("%w: %w", errSync, err)
 	}
 	return nil
 }
@@ -182,6 +182,9 @@ func (c *chain) flush(ctx context.Context) error {
 // close commits what is pending and gives the store back. Later appends fail.
 func (c *chain) close() error {
 	c.opened.Do(func() {
+		if c.before != nil {
+			_ = c.before.close()
+		}
 		c.setErr(ErrClosed)
 		close(c.stopped)
 	})

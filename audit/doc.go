@@ -23,7 +23,9 @@
 // answered at once and reach the disk within [Options.MaxLag]; while the disk is further
 // behind than that, they wait like all others.
 //
-// A chain whose store, anchor or signer failed takes no more entries until [Log.Reopen].
+// A chain whose store, anchor or signer failed takes no entries for [Options.RetryAfter], then the next append opens it
+// again as after a crash: a disk that was full ends nothing for good. Where fsync failed only [Log.Reopen] or the next
+// process does that.
 // One that contradicts its anchor takes none until [Log.Restart], which keeps the old one.
 //
 // # Truncation and crashes

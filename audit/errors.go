@@ -19,7 +19,7 @@ var (
 	ErrNoAnchor = errors.New("no audit anchor")
 	// ErrBroken marks a chain whose tail contradicts its anchor, or whose entries contradict each other.
 	ErrBroken = errors.New("audit chain broken")
-	// ErrFailed marks a chain whose store, anchor or signer failed. It stays failed until [Log.Reopen].
+	// ErrFailed marks a chain whose store, anchor or signer failed. See [Log.Append] for how long.
 	ErrFailed = errors.New("audit log failed")
 	// ErrClosed marks use of a log after [Log.Close].
 	ErrClosed = errors.New("audit log closed")

@@ -123,7 +123,7 @@ func TestFailsClosed(t *testing.T) {
 	for _, step := range []string{"open", "write", "write short", "sync", "anchor", "sign"} {
 		t.Run(step, func(t *testing.T) {
 			signer := &faultySigner{testSigner: newSigner("runtime")}
-			l, f := openFaulty(t, Options{SegmentSize: 1, Signer: signer}) // each batch opens a segment
+			l, f := openFaulty(t, Options{SegmentSize: 1, Signer: signer, RetryAfter: time.Hour}) // each batch opens a segment
 			ctx := context.Background()
 			first := mustAppend(t, l, "alice", decision(1))
 			mustAppend(t, l, "bob", decision(1))

@@ -15,6 +15,9 @@ const DefaultMaxLag = 50 * time.Millisecond
 // DefaultSegmentSize is the size from which a segment is followed by a new one, in bytes.
 const DefaultSegmentSize = 8 << 20
 
+// DefaultRetryAfter is how long a chain that failed is left alone.
+const DefaultRetryAfter = time.Second
+
 // Options of a [Log]. Store, Anchor and Signer are required.
 type Options struct {
 	Store  Store
@@ -28,6 +31,8 @@ type Options struct {
 	SegmentSize int64
 	// MaxLag bounds how long a MayLag entry is not durable; 0 means DefaultMaxLag.
 	MaxLag time.Duration
+	// RetryAfter is how long after a failure an append opens the chain again; 0 means DefaultRetryAfter.
+	RetryAfter time.Duration
 	// SyncAlways answers each Append after its fsync, whatever Draft.MayLag says.
 	SyncAlways bool
 }
@@ -63,6 +68,9 @@ func Open(o Options) (*Log, error) {
 	if o.MaxLag <= 0 {
 		o.MaxLag = DefaultMaxLag
 	}
+	if o.RetryAfter <= 0 {
+		o.RetryAfter = DefaultRetryAfter
+	}
 	l := &Log{opt: o, key: key, trusted: map[Key]bool{key: true}, chains: map[string]*chain{}}
 	for _, p := range o.Trusted {
 		if len(p) != len(key) {
@@ -81,7 +89,8 @@ func Open(o Options) (*Log, error) {
 //
 // An error means: do not act. The entry may still be found in the log later (the fsync or
 // the anchor failed, or ctx ended while waiting). After a failure of store, anchor or
-// signer all appends to that chain return [ErrFailed] until [Log.Reopen].
+// signer all appends to that chain return [ErrFailed] for [Options.RetryAfter]; the next one opens it
+// again. After a failed fsync only [Log.Reopen] does.
 func (l *Log) Append(ctx context.Context, principal string, d Draft) (Entry, error) {
 	d, err := d.normalize()
 	if err != nil {
@@ -115,9 +124,8 @@ func (l *Log) chain(ctx context.Context, principal string) (*chain, error) {
 		return nil, ErrClosed
 	}
 	c := l.chains[principal]
-	if c == nil {
-		c = newChain(l, principal)
-		l.chains[principal] = c
+	if c == nil || c.mayRetry() {
+		c = l.renewLocked(principal)
 	}
 	l.mu.Unlock()
 	// Opening must not depend on the patience of the caller who happens to come first.
@@ -125,6 +133,14 @@ func (l *Log) chain(ctx context.Context, principal string) (*chain, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c, c.err
+}
+
+// renewLocked puts a chain that is not open yet in the place of what was there, which it closes when it is opened.
+func (l *Log) renewLocked(principal string) *chain {
+	c := newChain(l, principal)
+	c.before = l.chains[principal]
+	l.chains[principal] = c
+	return c
 }
 
 // Flush makes all entries appended so far durable, those with MayLag too.
@@ -145,12 +161,10 @@ func (l *Log) Flush(ctx context.Context) error {
 // Reopen closes a chain, failed or not, and opens it again from what is stored.
 func (l *Log) Reopen(ctx context.Context, principal string) error {
 	l.mu.Lock()
-	c := l.chains[principal]
-	delete(l.chains, principal)
-	l.mu.Unlock()
-	if c != nil {
-		c.close() // an error of the old chain is why it is reopened
+	if l.chains[principal] != nil {
+		l.renewLocked(principal)
 	}
+	l.mu.Unlock()
 	return l.OpenChain(ctx, principal)
 }
 

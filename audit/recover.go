@@ -12,9 +12,16 @@ import (
 // open locks the chain, brings log and anchor together after whatever ended the last
 // process, and starts the committer.
 func (c *chain) open(ctx context.Context) {
+	if c.before != nil {
+		_ = c.before.close() // its error is why it is opened anew
+		c.before = nil
+	}
 	if err := c.recover(ctx); err != nil {
 		if !errors.Is(err, ErrBroken) {
 			err = fmt.Errorf("%w: %w", ErrFailed, err)
+			c.mu.Lock()
+			c.failedAt = c.log.opt.Now()
+			c.mu.Unlock()
 		}
 		c.setErr(fmt.Errorf("audit: open chain of %s: %w", c.principal, errors.Join(err, c.giveBack())))
 		close(c.stopped)

@@ -81,10 +81,20 @@ func (v *OverlayVfs) Commit(o CommitOptions) (res *CommitResult, err error) {
 	if o.Preview {
 		run = v.alone
 	}
+	var stopped error
+	if before := o.Before; before != nil {
+		o.Before = func(r *CommitResult) error {
+			stopped = before(r)
+			return stopped
+		}
+	}
 	err = run("commit", func() (err error) {
 		res, err = v.commit(sel, o)
 		return err
 	})
+	if stopped != nil {
+		err = stopped
+	}
 	return res, err
 }
 

@@ -322,8 +322,7 @@ func (v *OverlayVfs) fail(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := err.(*fs.PathError); ok { // not one further inside: what is around it says more
 		err = pe.Err
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
+	"syscall"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
 )
@@ -116,9 +118,13 @@ func drain(compressed, unpacked io.Reader) error {
 	return nil
 }
 
-// damaged marks errors of the archive formats; our own keep their kind.
+// notTheArchive are failures of the machine that unpacks.
+var notTheArchive = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, syscall.EMFILE, syscall.ENFILE}
+
+// damaged marks errors of the archive formats; our own and the machine's keep their kind.
 func damaged(err error) error {
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrMalicious) || errors.Is(err, ErrBadPackage) {
+	is := func(target error) bool { return errors.Is(err, target) }
+	if is(ErrTooLarge) || is(ErrMalicious) || is(ErrBadPackage) || slices.ContainsFunc(notTheArchive, is) {
 		return err
 	}
 	return fmt.Errorf("%w: damaged archive: %w", ErrBadPackage, err)

@@ -17,7 +17,7 @@ const (
 	ExitApproval    = 5   // the turn ended, but something it wanted waits for an approval
 	ExitDegraded    = 6   // the daemon runs, but not every capsule does: status; capsule install, about its own
 	ExitConflict    = 7   // commit: the workspace changed where the session did; nothing was committed
-	ExitDenied      = 8   // the turn ended, but something it wanted was refused: by policy, budget, a flag or a person, or for lack of a sandbox
+	ExitDenied      = 8   // the turn ended, but something it wanted was refused: by policy, budget, a flag or a person, for lack of a sandbox, or because it could not be recorded
 	ExitSilence     = 53  // headless: nothing was heard from the daemon for 120 s
 	ExitInterrupted = 130 // Ctrl+C
 )

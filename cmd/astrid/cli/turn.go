@@ -150,7 +150,8 @@ func (t *turn) result() error {
 		return fail(ExitDenied, "%s denied: astrid audit query --verdict deny shows it, go on with --session %s", count(t.refused, "action"), t.session)
 	}
 	for _, c := range t.calls {
-		if c.Code == abi.CodeUnsupported.String() { // it says what to do, as where there is no sandbox
+		switch c.Code { // it says what to do, as where there is no sandbox or no room to record a decision
+		case abi.CodeUnsupported.String(), abi.CodeAudit.String():
 			return fail(ExitDenied, "%s", printable(c.Content))
 		}
 	}
