@@ -66,6 +66,9 @@ type Capsule struct {
 	closeErr error
 }
 
+// Engine is what it was made with.
+func (c *Capsule) Engine() Engine { return c.engine }
+
 // New makes a capsule that accepts work and begins to do it at Start. It owns e.
 func New(m *Manifest, e Engine, o Options) *Capsule {
 	if o.SourceID == "" {

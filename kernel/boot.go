@@ -24,7 +24,7 @@ const overlayQuota = 4 << 30
 // home.ErrLocked is wrapped when another daemon serves the home.
 func Boot(ctx context.Context, o Options) (*Kernel, error) {
 	o.setDefaults()
-	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), engines: make(map[string]*wasm.Engine), loaded: make(map[string]string), stop: make(chan string, 1), ready: make(chan struct{})}
+	k := &Kernel{opts: o, now: o.Now, pid: os.Getpid(), started: o.Now(), loaded: make(map[string]string), stop: make(chan string, 1), ready: make(chan struct{})}
 	k.ctx, k.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	ctx, k.endBoot = context.WithCancelCause(ctx)
 	defer k.endBoot(nil)

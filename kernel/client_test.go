@@ -147,7 +147,7 @@ func TestClientsSeeTheirOwnSessions(t *testing.T) {
 
 // TestSlowClientLosesItsConnection: one that does not read is cut off, others go on.
 func TestSlowClientLosesItsConnection(t *testing.T) {
-	k := boot(t, func(o *Options) { o.WriteTimeout = 50 * time.Millisecond })
+	k := boot(t, func(o *Options) { o.WriteTimeout = 2 * time.Second })
 	slow, good := connect(t, k), connect(t, k)
 	for _, p := range []*peer{slow, good} {
 		if e := p.ack(`{"topic":"client.v1.subscribe","payload":{"topics":["agent.v1.*"],"sessions":["*"]}}`); e != "" {

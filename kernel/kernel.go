@@ -80,13 +80,12 @@ type Kernel struct {
 
 	loadMu  sync.Mutex
 	mu      sync.Mutex
-	refused []refusal               // capsules that were not loaded
-	engines map[string]*wasm.Engine // by capsule id
-	loaded  map[string]string       // fingerprint by capsule id
-	seen    string                  // installed() at the last load
-	ready   chan struct{}           // closed when the capsules are loaded
-	stop    chan string             // a client's wish to shut down
-	tasks   sync.WaitGroup          // background goroutines
+	refused []refusal         // capsules that were not loaded
+	loaded  map[string]string // fingerprint by capsule id
+	seen    string            // installed() at the last load
+	ready   chan struct{}     // closed when the capsules are loaded
+	stop    chan string       // a client's wish to shut down
+	tasks   sync.WaitGroup    // background goroutines
 }
 
 // refusal is a capsule that was found but not loaded.

@@ -56,7 +56,7 @@ func (k *Kernel) runLifecycle(ctx context.Context, c *capsule.Capsule) error {
 	default:
 		return nil
 	}
-	if err := k.callLifecycle(ctx, c.ID(), in); err != nil {
+	if err := k.callLifecycle(ctx, c, in); err != nil {
 		// A guest that fails traps: what it said about it is in its log, not in the trap's stack.
 		reason, _, _ := strings.Cut(err.Error(), "\n")
 		if said, ok := k.complaints.Load(c.ID()); ok {
@@ -71,10 +71,8 @@ func (k *Kernel) runLifecycle(ctx context.Context, c *capsule.Capsule) error {
 }
 
 // callLifecycle runs one export in an instance of its own.
-func (k *Kernel) callLifecycle(ctx context.Context, id string, in *capsule.Invocation) error {
-	k.mu.Lock()
-	e := k.engines[id]
-	k.mu.Unlock()
+func (k *Kernel) callLifecycle(ctx context.Context, c *capsule.Capsule, in *capsule.Invocation) error {
+	e := engineOf(c)
 	if !e.Exports(in.Export) {
 		return nil // it has nothing to do, so it need not be started for it either
 	}
@@ -82,10 +80,10 @@ func (k *Kernel) callLifecycle(ctx context.Context, id string, in *capsule.Invoc
 	if err != nil {
 		return err
 	}
-	k.complaints.Delete(id)
+	k.complaints.Delete(c.ID())
 	_, err = inst.Call(ctx, in)
 	if cerr := inst.Close(ctx); cerr != nil {
-		slog.Warn("The instance of a hook did not end in order", "capsule", id, "error", cerr)
+		slog.Warn("The instance of a hook did not end in order", "capsule", c.ID(), "error", cerr)
 	}
 	return err
 }

@@ -241,11 +241,11 @@ func (k *Kernel) loadOne(ctx context.Context, m *capsule.Manifest) (*capsule.Cap
 	if err != nil {
 		return nil, err
 	}
-	k.mu.Lock()
-	k.engines[m.ID()] = engine
-	k.mu.Unlock()
 	return capsule.New(m, engine, capsule.Options{SourceID: hc.SourceID, Principal: hc.Principal, Mailbox: capsule.MailboxOptions{Capacity: k.opts.Config.Limits.Mailbox}, Now: k.now}), nil
 }
+
+// engineOf is what loadOne made a capsule with.
+func engineOf(c *capsule.Capsule) *wasm.Engine { return c.Engine().(*wasm.Engine) }
 
 // settings is where the answers of a principal are kept.
 func (k *Kernel) settings(p home.Principal) capsule.Settings {
@@ -279,15 +279,10 @@ func (k *Kernel) capsuleStatus() []abi.CapsuleStatus {
 		if s.Reason == "" {
 			s.Reason = k.lacking.reason(c.ID())
 		}
-		k.mu.Lock()
-		e := k.engines[c.ID()]
-		k.mu.Unlock()
-		if e != nil {
-			u := e.Usage()
-			s.Instances, s.MemoryBytes, s.CPUMicros, s.HostCalls = u.Instances(), u.Memory(), uint64(u.CPU().Microseconds()), u.HostCalls()
-			for _, share := range u.Shares() {
-				s.Shares = append(s.Shares, abi.CPUShare{Principal: share.Principal, CPUMicros: uint64(share.CPU.Microseconds()), ThrottledMicros: uint64(share.Throttled.Microseconds())})
-			}
+		u := engineOf(c).Usage()
+		s.Instances, s.MemoryBytes, s.CPUMicros, s.HostCalls = u.Instances(), u.Memory(), uint64(u.CPU().Microseconds()), u.HostCalls()
+		for _, share := range u.Shares() {
+			s.Shares = append(s.Shares, abi.CPUShare{Principal: share.Principal, CPUMicros: uint64(share.CPU.Microseconds()), ThrottledMicros: uint64(share.Throttled.Microseconds())})
 		}
 		out = append(out, s)
 	}

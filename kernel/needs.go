@@ -62,13 +62,11 @@ func (k *Kernel) keepNeeds() {
 		at   time.Time
 	}
 	var all []need
-	k.mu.Lock()
-	for id, e := range k.engines {
-		if at := e.NeededAt(); !at.IsZero() {
-			all = append(all, need{id, at})
+	for _, c := range k.registry.List() {
+		if at := engineOf(c).NeededAt(); !at.IsZero() {
+			all = append(all, need{c.ID(), at})
 		}
 	}
-	k.mu.Unlock()
 	if len(all) == 0 {
 		return
 	}

@@ -17,13 +17,10 @@ func (k *Kernel) prepare(ctx context.Context) {
 	g.SetLimit(2)
 	for _, c := range k.byNeed() {
 		g.Go(func() error {
-			k.mu.Lock()
-			e := k.engines[c.ID()]
-			k.mu.Unlock()
-			if e == nil || ctx.Err() != nil {
+			if ctx.Err() != nil {
 				return nil
 			}
-			if err := e.Prepare(ctx); err != nil && ctx.Err() == nil && k.registry.Get(c.ID()) == c {
+			if err := engineOf(c).Prepare(ctx); err != nil && ctx.Err() == nil {
 				k.refuse(ctx, c, err)
 			}
 			return nil
@@ -34,10 +31,13 @@ func (k *Kernel) prepare(ctx context.Context) {
 	debug.FreeOSMemory()
 }
 
-// refuse takes a capsule out that was loaded and cannot run.
+// refuse takes a capsule out that was loaded and cannot run, unless another has taken its place.
 func (k *Kernel) refuse(ctx context.Context, c *capsule.Capsule, why error) {
 	k.loadMu.Lock()
 	defer k.loadMu.Unlock()
+	if k.registry.Get(c.ID()) != c {
+		return
+	}
 	slog.Warn("Capsule not loaded", "capsule", c.ID(), "dir", c.Manifest().Dir, "reason", why)
 	k.unload(ctx, c.ID())
 	k.mu.Lock()

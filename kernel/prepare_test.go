@@ -26,6 +26,7 @@ func TestPrepareRefuses(t *testing.T) {
 	if c == nil {
 		t.Fatalf("not loaded: %+v", k.capsuleStatus())
 	}
+	k.prepare(ctx) // which the boot has begun, too
 	// The same capsule is loaded again, known now, and its binary changes before it is needed.
 	m := c.Manifest()
 	again, err := k.loadOne(ctx, m)

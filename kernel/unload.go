@@ -71,7 +71,6 @@ func (k *Kernel) unload(ctx context.Context, id string) {
 	}
 	k.mu.Lock()
 	delete(k.loaded, id)
-	delete(k.engines, id)
 	k.mu.Unlock()
 	slog.Info("Capsule unloaded", "capsule", id)
 }
