@@ -106,3 +106,48 @@ func TestTriggerEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// Long messages of some sessions do not keep others from asking a capsule what it has, and no more than one instance is made
+// for that. A capsule with one instance has its state there: it is asked when that is free.
+func TestHooksDoNotWaitForLongMessages(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		for _, orderBy := range []string{"", "id"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.close()
+				e := &script{handlers: map[string]handler{"work": after(time.Minute, answer("")), "h": after(time.Second, answer("1"))}}
+				m := manifest("a", "do.work work", "hook.x h")
+				m.Components = []Component{{ID: "a", Instances: workers, OrderBy: orderBy}}
+				c := w.make(m, e, Options{})
+				if err := errors.Join(w.registry.Add(c), c.Start(context.Background())); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 2 * workers {
+					m := message("do.work", fmt.Sprintf(`{"id":%d}`, i))
+					if err := w.Publish(t.Context(), m); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				began := time.Now()
+				for range 2 {
+					got, err := w.Trigger(t.Context(), Caller{Principal: "alice", Session: "other"}, "hook.x", []byte("{}"))
+					if err != nil || len(got) != 1 {
+						t.Errorf("%s %v", got, err)
+					}
+				}
+				if took := time.Since(began); (took == 2*time.Second) != (workers > 1) {
+					t.Errorf("%d workers, ordered by %q: it took %s", workers, orderBy, took)
+				}
+				if n := e.made.Load(); n > int64(workers)+1 || workers == 1 && n != 1 {
+					t.Errorf("%d workers: %d instances", workers, n)
+				}
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if s := c.Status(); s.Handled != uint64(2*workers)+2 || s.Queued != 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		}
+	}
+}

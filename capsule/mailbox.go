@@ -25,7 +25,9 @@ type MailboxOptions struct {
 //
 // With one worker, calls run in the order they were accepted. With more, calls with one
 // key (the OrderBy field, else the session, always within one principal) run in order and
-// one at a time, and calls with different keys side by side; without OrderBy all calls do.
+// one at a time, and calls with different keys side by side; without OrderBy all calls do. Then there is one worker more for
+// calls that somebody waits for (hooks, guards): what all sessions need to know of a capsule must not wait until the long
+// calls of some have ended.
 //
 // A sender waits a bounded time for room and then gets an *ipc.QueueFullError that names
 // the owner. Every accepted call is run, or fails with [ErrInterrupted].
@@ -45,15 +47,18 @@ type Mailbox struct {
 	stopped  bool
 	release  func() // lets go of start's context
 	ready    fifo[*job]
+	asked    fifo[*job]             // of those that somebody waits for, while Workers > 1
 	held     map[string]*fifo[*job] // keys that run or wait to: what waits behind them
 	running  int
-	waitings int // jobs in ready and held
+	spare    bool // the worker for what is asked runs, too
+	waitings int  // jobs in ready, asked and held
 }
 
 // job is one turn of a worker. run is always called, in a worker; its calls fail once the mailbox
 // was cancelled.
 type job struct {
 	key  string
+	asks bool // somebody waits for it
 	run  func(ctx context.Context, call callFunc)
 	then func() // called when the instance is free for the next call; may be nil
 }
@@ -108,6 +113,7 @@ func (m *Mailbox) Do(ctx context.Context, in *Invocation) ([]byte, error) {
 	done := make(chan result, 1)
 	var res result
 	err := m.enqueue(ctx, in, true, &job{
+		asks: true,
 		run: func(base context.Context, call callFunc) {
 			joined, release := join(base, ctx)
 			defer release()
@@ -147,7 +153,7 @@ func (m *Mailbox) enqueue(ctx context.Context, in *Invocation, wait bool, j *job
 		}
 		m.held[j.key] = &fifo[*job]{}
 	}
-	m.ready.push(j)
+	m.readyLocked(j)
 	m.wakeLocked()
 	return nil
 }

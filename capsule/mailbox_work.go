@@ -19,24 +19,46 @@ var (
 // wakeLocked starts workers for what is ready. They are goroutines that end when
 // nothing is left, so an idle capsule has none.
 func (m *Mailbox) wakeLocked() {
-	for m.started && m.running < m.opts.Workers && m.ready.len() > 0 {
+	for m.started && m.running < m.opts.Workers && m.ready.len()+m.asked.len() > 0 {
 		m.running++
-		go m.work(m.takeLocked())
+		go m.work(m.takeLocked(false), false)
+	}
+	if m.started && !m.spare && m.asked.len() > 0 {
+		m.spare = true
+		go m.work(m.takeLocked(true), true)
 	}
 	m.drainedLocked()
 }
 
-func (m *Mailbox) takeLocked() *job {
+// readyLocked queues a job that nothing holds back.
+func (m *Mailbox) readyLocked(j *job) {
+	if j.asks && m.opts.Workers > 1 {
+		m.asked.push(j)
+		return
+	}
+	m.ready.push(j)
+}
+
+// takeLocked takes the next job, nil if there is none. The spare worker takes what is asked, the others that only when nothing
+// else waits.
+func (m *Mailbox) takeLocked(spare bool) *job {
+	from := &m.ready
+	if spare || from.len() == 0 {
+		from = &m.asked
+	}
+	if from.len() == 0 {
+		return nil
+	}
 	m.waitings--
 	<-m.slots
-	return m.ready.pop()
+	return from.pop()
 }
 
 // work runs j and then whatever is ready.
-func (m *Mailbox) work(j *job) {
+func (m *Mailbox) work(j *job, spare bool) {
 	for j != nil {
 		m.runJob(j)
-		j = m.next(j)
+		j = m.next(j, spare)
 	}
 }
 
@@ -85,27 +107,31 @@ func (m *Mailbox) interruptedError() error {
 }
 
 // next ends the turn of done and takes another job, or nil when the worker must end.
-func (m *Mailbox) next(done *job) *job {
+func (m *Mailbox) next(done *job, spare bool) *job {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.keyed() {
 		// The key goes to the end of the queue, so that a busy one does not starve the others.
 		if behind := m.held[done.key]; behind.len() > 0 {
-			m.ready.push(behind.pop())
+			m.readyLocked(behind.pop())
 		} else {
 			delete(m.held, done.key)
 		}
 	}
-	if m.ready.len() > 0 {
-		return m.takeLocked()
+	j := m.takeLocked(spare)
+	if j == nil && spare {
+		m.spare = false
+	} else if j == nil {
+		m.running--
 	}
-	m.running--
-	m.drainedLocked()
-	return nil
+	if m.keyed() || j == nil { // what was held may be for another worker
+		m.wakeLocked()
+	}
+	return j
 }
 
 func (m *Mailbox) drainedLocked() {
-	if m.stopped && m.running == 0 && m.waitings == 0 {
+	if m.stopped && m.running == 0 && !m.spare && m.waitings == 0 {
 		select {
 		case <-m.drained:
 		default:
