@@ -64,6 +64,33 @@ func TestInputKeys(t *testing.T) {
 	}
 }
 
+// TestFilesAreListedAnew: each @ sees the files of now, and a directory without any is looked at once for it.
+func TestFilesAreListedAnew(t *testing.T) {
+	b := newOnline(t, 80, 24)
+	var files fileList
+	asked := 0
+	b.ListFiles = func() fileList {
+		if asked++; asked > 10 {
+			t.Fatal("the files are listed without end")
+		}
+		return files
+	}
+	b.keys("see @")
+	if asked != 1 {
+		t.Errorf("in an empty directory: listed %d times", asked)
+	}
+	files = fileList{"new.txt"}
+	b.keys("ctrl+u", "see @", "n", "e", "tab")
+	if got := b.input.text; got != "see @new.txt " || asked > 4 {
+		t.Errorf("after a file came: %q, listed %d times", got, asked)
+	}
+	files = fileList{"new.txt", "newer.txt"}
+	b.keys("@", "newe", "tab")
+	if got := b.input.text; got != "see @new.txt @newer.txt " {
+		t.Errorf("after another came: %q", got)
+	}
+}
+
 func TestSubmit(t *testing.T) {
 	for _, c := range []struct {
 		keys []string

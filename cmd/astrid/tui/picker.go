@@ -61,7 +61,8 @@ func (p *picker) close() { *p = picker{} }
 // update finds what the text could become.
 func (p *picker) update(m *Model) {
 	text := m.input.text
-	if text != p.text {
+	typed := text != p.text
+	if typed {
 		from := fromCommands
 		if p.from == fromHistory {
 			from = fromHistory
@@ -77,7 +78,10 @@ func (p *picker) update(m *Model) {
 		p.commands(m, text)
 	default:
 		if at, word, ok := mention(text, m.input.cursor); ok {
-			m.wantFiles()
+			// Not when the list has come: an empty one would be asked for without end.
+			if typed && (word == "" || m.files == nil) {
+				m.wantFiles()
+			}
 			p.from, p.at = fromFiles, at
 			p.matches = m.files.find(word)
 		}

@@ -27,9 +27,9 @@ type (
 	}
 )
 
-// wantFiles reads the list of files when it is needed for the first time.
+// wantFiles reads the list of files. What was read before is shown until then.
 func (m *Model) wantFiles() {
-	if m.files != nil || m.ListFiles == nil || m.listing {
+	if m.ListFiles == nil || m.listing {
 		return
 	}
 	m.listing = true
