@@ -117,9 +117,7 @@ from the daemon for 120 s, 130 interrupted.`,
 		},
 	}
 	root.SetVersionTemplate("astrid {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fail(ExitUsage, "%w; see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	f := root.Flags()
 	f.StringVarP(&o.prompt, "prompt", "p", "", "answer `TEXT` and exit; standard input, if it is not a terminal, is put before it")
 	f.StringVar(&o.session, "session", "", "continue the session with this `NAME` or id, or start it")
@@ -140,24 +138,15 @@ from the daemon for 120 s, 130 interrupted.`,
 		newInit(sys), newStart(sys), newStatus(sys), newStop(sys), newChat(sys), newCapsule(sys), newBuild(sys), newGC(sys), newDistro(sys), newPath(sys), newConfig(sys), newModels(sys), newDoctor(sys), newLogs(sys), newService(sys), newMan(sys),
 		newApprovals(sys), newCaps(sys), newBudget(sys), newAudit(sys), newMode(sys), newWhy(sys))
 	root.AddCommand(newSecret(sys), newPs(sys), newTop(sys), newTrust(sys))
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" && c.RunE == nil { // else cobra takes any argument for a question about it
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	usageErrors(root)
 	complete(root, sys)
 	return root
-}
-
-// usageErrors gives errors about arguments their exit code, on every command.
-func usageErrors(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return fail(ExitUsage, "%w; see %s --help", err, c.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, c := range cmd.Commands() {
-		usageErrors(c)
-	}
 }
 
 // openHome finds and makes the home directory.
