@@ -10,6 +10,7 @@ import (
 func FuzzPattern(f *testing.F) {
 	f.Add("fs:read:///ws/**", "fs:read:///ws/a")
 	f.Add("net:https://*.a:1/*", "net:https://b.a:1/%2e%2e")
+	f.Add("net:http0:0", "0")
 	f.Add(`exec:///bin/\*\\**`, "exec:///bin/* ..")
 	f.Fuzz(func(t *testing.T, pattern, resource string) {
 		p, err := ParsePattern(pattern)

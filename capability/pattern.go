@@ -36,7 +36,7 @@ func ParsePattern(s string) (Pattern, error) {
 	if strings.ContainsAny(s, "\n\t") {
 		return Pattern{}, fmt.Errorf("%w: %q contains a control character", ErrPattern, s)
 	}
-	if strings.HasPrefix(scheme, "net:http") {
+	if scheme == "net:http" || scheme == "net:https" { // check has seen to the slashes
 		host, _, _ := strings.Cut(s[len(scheme)+len("://"):], "/")
 		if strings.Contains(host, "**") {
 			return Pattern{}, fmt.Errorf("%w: %q: ** in the host would reach past it; write *", ErrPattern, s)

@@ -122,7 +122,7 @@ func (e *editor) wrapLine(out []span, start, end int) []span {
 	used, space := 0, -1 // space: where a word may be cut off
 	for at := start; at < end; {
 		g, w := cluster(e.text[at:end])
-		if used+w > width && at > start {
+		for used+w > width && at > start { // twice where the rest of a word that was cut off fills a row, too
 			next := at
 			if space > start {
 				next = space

@@ -67,6 +67,7 @@ func TestArguments(t *testing.T) {
 func FuzzEditor(f *testing.F) {
 	f.Add("hello world\nnext 日本語 👩‍👩‍👧 line", 8, 5)
 	f.Add("\n\n", 1, 1)
+	f.Add("0    語0👩0000", 3, 2)
 	f.Fuzz(func(t *testing.T, s string, width, moves int) {
 		e := editor{width: 1 + abs(width)%60}
 		e.set("")
