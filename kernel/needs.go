@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/capsule"
+	"github.com/unicity-astrid/astrid-go/kernel/home"
 )
 
 // maxNeeds bounds the list of needs, in bytes.
@@ -77,7 +78,7 @@ func (k *Kernel) keepNeeds() {
 	}
 	raw, err := json.Marshal(names)
 	if err == nil {
-		err = os.WriteFile(k.needsFile(), raw, 0o600)
+		err = home.WriteFileAtomic(k.needsFile(), raw, 0o600) // a daemon may be killed meanwhile
 	}
 	if err != nil {
 		slog.Warn("What is needed first could not be kept", "file", k.needsFile(), "error", err)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,7 +47,15 @@ func TestNeeds(t *testing.T) {
 	}
 	daemon("a b c d", "d", "b")
 	daemon("d b a c") // asked for nothing, it forgets nothing
+	// The file is replaced as a whole: a daemon that is killed meanwhile leaves the one before.
+	path, before := (&Kernel{opts: o}).needsFile(), filepath.Join(t.TempDir(), "before")
+	if err := os.Link(path, before); err != nil {
+		t.Fatal(err)
+	}
 	daemon("d b a c", "c")
+	if raw, err := os.ReadFile(before); err != nil || string(raw) != `["d","b"]` {
+		t.Errorf("the file before is %s now (%v)", raw, err)
+	}
 	daemon("c a b d")
 	for _, text := range []string{"{", `["gone","b","b"]`} {
 		path := (&Kernel{opts: o}).needsFile()

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/unicity-astrid/astrid-go/capsule/meter"
@@ -12,12 +13,12 @@ import (
 
 // Stale lists the files of a compile cache that nobody needs: what is on record of binaries that keep does not want, by the
 // BLAKE3 hash in hexadecimal, or of another version of the meter; code that no other record names; and what is
-// left of compilations. Files of one that is running now are among them: leave the youngest alone.
+// left of compilations, directories after what is in them. Those of one that is running now are among them: leave the youngest alone.
 func Stale(cacheDir string, keep func(hash string) bool) ([]string, error) {
-	var stale []string
+	var stale, dirs []string
 	needed := map[string]bool{}
 	err := filepath.WalkDir(cacheDir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
 		}
 		rel, err := filepath.Rel(cacheDir, path)
@@ -27,6 +28,11 @@ func Stale(cacheDir string, keep func(hash string) bool) ([]string, error) {
 		sub, _, _ := strings.Cut(rel, string(filepath.Separator))
 		hash, rest, _ := strings.Cut(d.Name(), "-")
 		switch {
+		case strings.HasPrefix(sub, asideDir) && d.IsDir():
+			dirs = append(dirs, path)
+			return nil
+		case d.IsDir():
+			return nil
 		case strings.HasPrefix(sub, asideDir):
 			stale = append(stale, path)
 			return nil
@@ -56,5 +62,6 @@ func Stale(cacheDir string, keep func(hash string) bool) ([]string, error) {
 			stale = append(stale, path)
 		}
 	}
-	return stale, err
+	slices.Reverse(dirs) // the walk comes to a directory before what is in it
+	return append(stale, dirs...), err
 }

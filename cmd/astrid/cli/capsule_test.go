@@ -272,6 +272,11 @@ func TestGC(t *testing.T) {
 		plant(filepath.Join(p.home.CacheDir(), "code", stale+"-1-0a1b2c3d")),
 		plant(filepath.Join(p.home.CacheDir(), "compile-1", "wazero", stale)),
 	}
+	gone = append(gone, filepath.Join(p.home.CacheDir(), "compile-1"), filepath.Join(p.home.CacheDir(), "compile-2"))
+	if err := os.Mkdir(gone[len(gone)-1], 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := plant(filepath.Join(p.home.CacheDir(), "compile-3", "running"))
 	for _, dir := range []string{p.home.BinDir(), p.home.CacheDir()} {
 		if err := filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
 			if err != nil {
@@ -287,6 +292,9 @@ func TestGC(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := machineCode(t, p.home)
+	if now := time.Now(); os.Chtimes(running, now, now) != nil {
+		t.Fatal(running)
+	}
 	young := plant(filepath.Join(p.home.BinDir(), strings.Repeat("cd", 32)+".wasm"))
 
 	p.want(cli.ExitOK, "gc --dry-run", "would delete", "bin/"+stale+".wasm", "code/"+stale)
@@ -303,6 +311,9 @@ func TestGC(t *testing.T) {
 	}
 	if _, err := os.Stat(other); err != nil {
 		t.Error("what is no compiled code was deleted")
+	}
+	if _, err := os.Stat(running); err != nil {
+		t.Error("what a running compilation has just written was deleted")
 	}
 	if _, err := os.Stat(young); err != nil {
 		t.Error("what an installation may be about to record was deleted")

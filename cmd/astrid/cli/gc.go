@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,6 +113,8 @@ func (g *garbage) compiled(stores []string) error {
 	if err != nil {
 		return err
 	}
+	// All are looked at before any goes: a directory gets younger as it is emptied.
+	var old []string
 	for _, path := range stale {
 		fi, err := os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && g.now().Sub(fi.ModTime()) < grace {
@@ -120,14 +123,17 @@ func (g *garbage) compiled(stores []string) error {
 		if err != nil {
 			return err
 		}
-		if err := g.drop(path); err != nil {
+		old = append(old, path)
+	}
+	for _, path := range old {
+		if err := g.drop(path); err != nil && !errors.Is(err, syscall.ENOTEMPTY) { // something in it is young
 			return err
 		}
 	}
 	return nil
 }
 
-// drop deletes a file, or says that it would.
+// drop deletes a file or an empty directory, or says that it would.
 func (g *garbage) drop(path string) error {
 	fi, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,8 +147,10 @@ func (g *garbage) drop(path string) error {
 			return err
 		}
 	}
-	g.files++
-	g.bytes += fi.Size()
+	if !fi.IsDir() {
+		g.files++
+		g.bytes += fi.Size()
+	}
 	_, err = fmt.Fprintln(g.c.sys.Stdout, strings.TrimPrefix(path, g.c.home.Root()+string(filepath.Separator)))
 	return err
 }

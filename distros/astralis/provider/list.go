@@ -48,7 +48,7 @@ func (p *Provider) describe(*sdk.Context, []byte) (sdk.Verdict, error) {
 		}
 	}
 	others := list.Models
-	if len(others) == 0 {
+	if len(others) == 0 && (p.Vendor == "" || Endpoint("") == p.Vendor) {
 		others = table.Models()
 	}
 	for _, o := range others {

@@ -18,6 +18,9 @@ type Provider struct {
 	// NeedsKey: there is no use in asking without one. A vendor that needs none may be a
 	// server of one's own, where a model that the table does not list costs nothing.
 	NeedsKey bool
+	// Vendor is the address whose models the table lists; a server elsewhere has others, which only it can list. Empty: it lists
+	// those of any.
+	Vendor string
 	// Window is that of a model of which nothing is known, in tokens.
 	Window uint64
 

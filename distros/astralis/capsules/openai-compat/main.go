@@ -14,6 +14,7 @@ var this = provider.Provider{
 	Name:         "OpenAI-compatible",
 	Capabilities: []string{"text", "vision", "tools"},
 	Window:       128_000,
+	Vendor:       "https://api.openai.com",
 	Encode:       encode,
 	Decode:       decode,
 	List:         func() *http.Request { return &http.Request{URL: provider.Endpoint("/v1/models"), Headers: headers()} },

@@ -53,6 +53,35 @@ func TestNoKey(t *testing.T) {
 	}
 }
 
+// TestModelsOfAServer: the table has the models of one vendor. What another server has, it says itself.
+func TestModelsOfAServer(t *testing.T) {
+	g := providertest.New(t, vendor.ID, fakeopenai.New(fakeopenai.Options{}))
+	g.Config["model"], g.Config["models"] = "mine", "gpt-1 1000 100 1 2 0 0\ngpt-2 1000 100 1 2 0 0"
+	models := func() (names []string) {
+		var d abi.ProvidersDescription
+		if err := g.Call("llm_describe", struct{}{}).JSON(&d); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Providers {
+			names = append(names, p.Model)
+		}
+		return names
+	}
+	if got := models(); len(got) != 1 || got[0] != "mine" {
+		t.Errorf("before the server was asked: %q", got)
+	}
+	g.Call("handle_refresh_models", abi.RefreshModels{CorrelationID: "c"})
+	if got := models(); len(got) < 2 || got[0] != "mine" || strings.Contains(strings.Join(got, " "), "gpt-1") {
+		t.Errorf("after the server was asked: %q", got)
+	}
+	for _, base := range []string{"https://api.openai.com", "https://api.openai.com/v1/"} {
+		g.Config["base_url"] = base
+		if got := strings.Join(models(), " "); got != "mine gpt-1 gpt-2" {
+			t.Errorf("at %s: %q", base, got)
+		}
+	}
+}
+
 func TestRefusal(t *testing.T) {
 	g := providertest.New(t, vendor.ID, fakeopenai.New(fakeopenai.Options{}))
 	g.Config["model"] = "refusal"
