@@ -20,7 +20,7 @@ func TestGuest(t *testing.T) {
 		if len(out) != 0 {
 			t.Errorf("output %q", out)
 		}
-		want := `{"type":"tool_execute_result","call_id":"c1","result":{"call_id":"c1","content":"\"a\u003cb\"","is_error":false}}`
+		want := `{"type":"tool_execute_result","call_id":"c1","result":{"call_id":"c1","content":"\"a<b\"","is_error":false}}`
 		if len(h.calls) != 1 || h.calls[0].fn != abi.IpcPublish || h.calls[0].params[0] != "tool.v1.execute.echo.result" || h.calls[0].params[1] != want {
 			t.Errorf("calls %+v", h.calls)
 		}

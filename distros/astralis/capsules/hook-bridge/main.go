@@ -3,8 +3,10 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/abi/rawjson"
 	"github.com/unicity-astrid/astrid-go/sdk"
 	"github.com/unicity-astrid/astrid-go/sdk/hooks"
 )
@@ -39,20 +41,49 @@ func lastOf(hook, field string, payload any) (json.RawMessage, error) {
 	return last, err
 }
 
+// fields are those of an object, as they are written. What is only passed on may be long, and is not decoded.
+func fields(payload []byte) (map[string]json.RawMessage, error) {
+	all := map[string]json.RawMessage{}
+	err := rawjson.Object(payload, func(name string, value json.RawMessage) error {
+		all[name] = value
+		return nil
+	})
+	return all, err
+}
+
+// object writes an object of fields that are written already; a field that is missing is null.
+func object(nameAndValue ...any) json.RawMessage {
+	out := []byte{'{'}
+	for i := 0; i < len(nameAndValue); i += 2 {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(rawjson.AppendText(out, nameAndValue[i].(string)), ':')
+		switch v := nameAndValue[i+1].(type) {
+		case string:
+			out = rawjson.AppendText(out, v)
+		case json.RawMessage:
+			if len(v) == 0 {
+				v = json.RawMessage("null")
+			}
+			out = append(slices.Grow(out, len(v)+128), v...)
+		}
+	}
+	return append(out, '}')
+}
+
 // onToolMessage sees calls on their way to the tool and results on their way back: both are
 // published by the router on topics of one form.
 func onToolMessage(ctx *sdk.Context, payload []byte) (sdk.Verdict, error) {
-	var head struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(payload, &head); err != nil {
+	head, err := fields(payload)
+	if err != nil {
 		return sdk.Verdict{}, err
 	}
-	switch head.Type {
+	switch text(head["type"]) {
 	case abi.TagToolExecuteRequest:
 		return beforeToolCall(ctx, payload)
 	case abi.TagToolExecuteResult:
-		return afterToolCall(ctx, payload)
+		return afterToolCall(ctx, payload, head)
 	}
 	return sdk.Continue(), nil
 }
@@ -95,64 +126,72 @@ func beforeToolCall(ctx *sdk.Context, payload []byte) (sdk.Verdict, error) {
 	return sdk.Rewrite(r), nil
 }
 
-func afterToolCall(ctx *sdk.Context, payload []byte) (sdk.Verdict, error) {
-	var r abi.ToolExecuteResult
-	if err := json.Unmarshal(payload, &r); err != nil {
+func afterToolCall(ctx *sdk.Context, payload []byte, head map[string]json.RawMessage) (sdk.Verdict, error) {
+	if len(head["result"]) == 0 {
+		return sdk.Continue(), nil
+	}
+	result, err := fields(head["result"])
+	if err != nil {
 		return sdk.Verdict{}, err
 	}
-	changed := false
+	content, changed := result["content"], false
 	for _, step := range [][2]string{{"after_tool_call", "modified_result"}, {"tool_result_persist", "transformed_result"}} {
-		v, err := lastOf(step[0], step[1], map[string]any{
-			"call_id": r.CallID, "content": r.Result.Content, "is_error": r.Result.IsError, "session_id": ctx.Session(),
-		})
+		v, err := lastOf(step[0], step[1], object("call_id", head["call_id"], "content", content, "is_error", result["is_error"], "session_id", ctx.Session()))
 		if err != nil {
 			return sdk.Verdict{}, err
 		}
 		if v != nil {
-			r.Result.Content, changed = text(v), true
+			content, changed = rawjson.AppendText(nil, text(v)), true
 		}
 	}
 	if !changed {
 		return sdk.Continue(), nil
 	}
+	var r abi.ToolExecuteResult
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return sdk.Verdict{}, err
+	}
+	r.Result.Content = text(content)
 	return sdk.Rewrite(r), nil
 }
 
 // text is a JSON string's text, or any other value as it is written.
 func text(v json.RawMessage) string {
-	var s string
-	if json.Unmarshal(v, &s) == nil {
+	if s, err := rawjson.Text(v); err == nil {
 		return s
 	}
 	return string(v)
 }
 
 func onMessageSending(_ *sdk.Context, payload []byte) (sdk.Verdict, error) {
+	said, err := fields(payload)
+	if err != nil || string(said["is_final"]) != "true" {
+		return sdk.Continue(), err
+	}
+	v, err := lastOf("message_sending", "modified_content", object("text", said["text"], "session_id", said["session_id"]))
+	if err != nil || v == nil {
+		return sdk.Continue(), err
+	}
 	var r abi.AgentResponse
 	if err := json.Unmarshal(payload, &r); err != nil {
 		return sdk.Verdict{}, err
-	}
-	if !r.IsFinal {
-		return sdk.Continue(), nil
-	}
-	v, err := lastOf("message_sending", "modified_content", map[string]string{"text": r.Text, "session_id": r.SessionID})
-	if err != nil || v == nil {
-		return sdk.Continue(), err
 	}
 	r.Text = text(v)
 	return sdk.Rewrite(r), nil
 }
 
-func onMessageSent(_ *sdk.Context, r abi.AgentResponse) error {
-	if !r.IsFinal {
-		return nil
+func onMessageSent(_ *sdk.Context, payload json.RawMessage) error {
+	said, err := fields(payload)
+	if err != nil || string(said["is_final"]) != "true" {
+		return err
 	}
-	return tell("message_sent", map[string]string{"text": r.Text, "session_id": r.SessionID})
+	return tell("message_sent", object("session_id", said["session_id"], "text", said["text"]))
 }
 
-func onMessageReceived(_ *sdk.Context, in abi.UserInput) error {
-	if in.Text == "" {
-		return nil // a wish, not a message
+func onMessageReceived(_ *sdk.Context, payload json.RawMessage) error {
+	in, err := fields(payload)
+	if t := string(in["text"]); err != nil || t == "" || t == `""` {
+		return err // a wish, not a message
 	}
-	return tell("message_received", map[string]string{"text": in.Text, "session_id": in.SessionID})
+	return tell("message_received", object("session_id", in["session_id"], "text", in["text"]))
 }
