@@ -23,6 +23,8 @@ type script struct {
 	run         func(ctx context.Context) error
 	instantiate func(ctx context.Context, n int64) error // n counts from 1
 
+	size int64 // of each instance
+
 	made, live, calls atomic.Int64
 	busy, maxBusy     atomic.Int64
 	closed            atomic.Bool
@@ -54,11 +56,12 @@ func (s *script) Instantiate(ctx context.Context) (Instance, error) {
 		}
 	}
 	s.live.Add(1)
-	return &scriptInstance{s: s}, nil
+	return &scriptInstance{s: s, size: s.size}, nil
 }
 
 type scriptInstance struct {
 	s    *script
+	size int64
 	mu   sync.Mutex
 	dead bool
 }
@@ -91,6 +94,8 @@ func (i *scriptInstance) Call(ctx context.Context, in *Invocation) ([]byte, erro
 	}
 	return out, err
 }
+
+func (i *scriptInstance) Size() int64 { return i.size }
 
 func (i *scriptInstance) Run(ctx context.Context) error {
 	defer i.enter()()

@@ -18,7 +18,7 @@ type MailboxOptions struct {
 	Workers  int           // calls at once, each on an instance of its own; 1
 	OrderBy  string        // payload field that keeps calls in order when Workers > 1; ""
 	Wait     time.Duration // how long a sender waits for room; 5 s
-	Idle     time.Duration // how long an instance beyond the first stays unused; 30 s
+	Idle     time.Duration // how long an instance beyond the first, or a large one, stays unused; 30 s
 }
 
 // Mailbox is the bounded queue of one capsule and the instances that work it off.
@@ -89,7 +89,7 @@ func newMailbox(e Engine, o MailboxOptions) *Mailbox {
 		release:  func() {},
 	}
 	m.base, m.cancel = context.WithCancelCause(context.Background())
-	m.pool = pool{engine: e, idle: o.Idle}
+	m.pool = pool{engine: e, idle: o.Idle, spare: o.Workers > 1}
 	return m
 }
 

@@ -10,10 +10,12 @@ import (
 )
 
 // pool keeps the idle instances of a capsule. The one used last is used next, so that
-// those beyond the need of the moment stay unused and can go.
+// those beyond the need of the moment stay unused and can go. The last one stays, so that the next call finds it; one that has
+// grown large goes too, where no message can count on finding the instance of the one before.
 type pool struct {
 	engine Engine
 	idle   time.Duration
+	spare  bool // there may be several instances, so that none is special
 
 	live atomic.Int64  // instances that exist
 	lost atomic.Uint64 // instances that died and were, or will be, replaced
@@ -73,24 +75,39 @@ func (p *pool) put(inst Instance) {
 		return
 	}
 	p.free = append(p.free, idleInstance{inst, time.Now()})
-	if len(p.free) > 1 && p.timer == nil {
+	if p.timer == nil && p.trimsLocked() {
 		p.timer = time.AfterFunc(p.idle, p.trim)
 	}
 	p.mu.Unlock()
 }
 
-// trim closes what was idle for long, but for one instance.
+// largeInstance is the memory from which on an idle instance costs more than making another: that takes milliseconds. A Go guest has
+// about 4 MiB, and keeps what a long conversation once made it grow to.
+const largeInstance = 12 << 20
+
+// sized is an instance that knows its memory, in bytes.
+type sized interface{ Size() int64 }
+
+// trimsLocked tells whether the oldest idle instance is to go when its time has come.
+func (p *pool) trimsLocked() bool {
+	if len(p.free) != 1 {
+		return len(p.free) > 1
+	}
+	s, ok := p.free[0].inst.(sized)
+	return ok && p.spare && s.Size() >= largeInstance
+}
+
+// trim closes what was idle for long, but for the last instance if that is not large.
 func (p *pool) trim() {
 	p.mu.Lock()
 	p.timer = nil
 	limit := time.Now().Add(-p.idle)
-	n := 0
-	for n < len(p.free)-1 && !p.free[n].since.After(limit) {
-		n++
+	var old []idleInstance
+	for p.trimsLocked() && !p.free[0].since.After(limit) {
+		old = append(old, p.free[0])
+		p.free = append(p.free[:0], p.free[1:]...)
 	}
-	old := append([]idleInstance(nil), p.free[:n]...)
-	p.free = append(p.free[:0], p.free[n:]...)
-	if len(p.free) > 1 && !p.closed {
+	if p.trimsLocked() && !p.closed {
 		p.timer = time.AfterFunc(max(time.Until(p.free[0].since.Add(p.idle)), time.Millisecond), p.trim)
 	}
 	p.mu.Unlock()

@@ -296,6 +296,9 @@ func (i *Instance) account() {
 	i.size = size
 }
 
+// Size is the memory that the guest has, in bytes.
+func (i *Instance) Size() int64 { return i.size }
+
 // sleep is WASI's poll_oneoff with a clock: it ends with the call.
 func (i *Instance) sleep(ns int64) {
 	defer i.host.Blocked()()
