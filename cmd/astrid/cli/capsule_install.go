@@ -14,6 +14,7 @@ import (
 
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/capsule/engine/wasm"
+	"github.com/unicity-astrid/astrid-go/capsule/remote"
 	"github.com/unicity-astrid/astrid-go/capsule/store"
 )
 
@@ -153,6 +154,10 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 		return err
 	}
 	o.show(m, previous.Manifest, env)
+	if meta := previous.Meta; meta != nil && !sameSource(meta.Source, f.source) {
+		fmt.Fprintf(o.sys.Stderr, "  comes from %s, and the installed one from %s, whose settings, secrets and grants it gets: `astrid capsule remove --purge %s` ends them first\n",
+			oneLine(f.source), oneLine(orUnknown(meta.Source)), m.ID())
+	}
 	all, err := c.store.List()
 	if err != nil {
 		return err
@@ -194,6 +199,20 @@ func (o *installOptions) install(ctx context.Context, c *capsules, m *capsule.Ma
 		return errors.Join(err, reload(ctx, c.home))
 	}
 	return c.live(ctx, m.ID(), m.Package.Version.String())
+}
+
+// sameSource tells whether two packages come from one place, whatever their versions.
+func sameSource(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, xerr := remote.Parse(a)
+	y, yerr := remote.Parse(b)
+	if xerr != nil || yerr != nil || x.URL != nil || y.URL != nil {
+		return false
+	}
+	x.Version, y.Version = "", ""
+	return x.String() == y.String()
 }
 
 func (o *installOptions) answers(ctx context.Context, c *capsules, m *capsule.Manifest) (map[string]string, error) {

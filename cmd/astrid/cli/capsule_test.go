@@ -34,7 +34,8 @@ func TestCapsuleLife(t *testing.T) {
 	p.want(cli.ExitOK, "capsule list", "demo", "1.0.0", "[user]", "exports: 0, imports: 0")
 	p.want(cli.ExitOK, "capsule verify", "ok       demo 1.0.0")
 
-	p.want(cli.ExitOK, "capsule update demo "+two+" --yes", "replaces version 1.0.0", "+ reads cwd://", "demo 2.0.0 is ready")
+	p.want(cli.ExitOK, "capsule update demo "+two+" --yes", "replaces version 1.0.0", "+ reads cwd://",
+		"whose settings, secrets and grants it gets", "demo 2.0.0 is ready")
 	p.want(cli.ExitError, "capsule install --yes "+one, "older than the installed 2.0.0", "--force")
 	p.want(cli.ExitOK, "capsule install --yes --force "+one, "- reads cwd://", "demo 1.0.0 is ready")
 	p.want(cli.ExitError, "capsule update other "+one+" --yes", "not installed", "installed are demo")

@@ -193,6 +193,22 @@ func playConverse(t *testing.T, w *world) {
 	}
 }
 
+// A later version from the same place is no news; the same name from elsewhere is.
+func TestSameSource(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"@org/demo@1.0.0", "@org/demo", true}, {"@org/demo", "@0rg/demo", false}, {"@org/demo", "@org/other", false},
+		{"/a/demo.capsule", "/a/demo.capsule", true}, {"/a/demo.capsule", "/b/demo.capsule", false}, {"", "@org/demo", false},
+		{"https://a.test/x.capsule", "https://b.test/x.capsule", false}, {"@org/demo", "/org/demo", false},
+	} {
+		if got := sameSource(c.a, c.b); got != c.want {
+			t.Errorf("%s, %s: %v", c.a, c.b, got)
+		}
+	}
+}
+
 // What a note quotes does not steer the terminal.
 func TestNotesAreHarmless(t *testing.T) {
 	var out strings.Builder
