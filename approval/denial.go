@@ -13,6 +13,7 @@ const (
 	LayerBudget   = "budget"
 	LayerApproval = "approval"
 	LayerAudit    = "audit"
+	LayerGuard    = "guard" // a capsule that decides about messages of others
 )
 
 var (

@@ -31,6 +31,12 @@ func policyRefusal(v verdict) refusal {
 	return refusal{is: ErrDenied, layer: LayerPolicy, rule: v.rule, source: v.source, reason: v.reason}
 }
 
+// Stopped records that a guard has stopped what the gate had let through; rule names the guard. Like all that is recorded it counts
+// for the capsule's brake.
+func (i *Interceptor) Stopped(ctx context.Context, s Subject, a Action, rule, reason string) error {
+	return i.refuse(ctx, s, a, refusal{is: ErrDenied, layer: LayerGuard, rule: rule, reason: Display(reason)})
+}
+
 // refuse records a refusal and returns it. When it cannot be recorded the answer is still no.
 func (i *Interceptor) refuse(ctx context.Context, s Subject, a Action, r refusal) error {
 	if r.recorded == nil && r.is != ErrDeferred { // what is queued is always recorded

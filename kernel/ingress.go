@@ -74,7 +74,7 @@ func (c *client) publish(f *abi.ClientFrame) error {
 	if !c.k.handled(f.Topic) {
 		return fmt.Errorf("no capsule handles %s: `astrid status` shows what is installed, `astrid init` installs a distribution", f.Topic)
 	}
-	return c.k.dispatcher.Publish(c.ctx, &ipc.Message{
+	return publisher{c.k}.Publish(c.ctx, &ipc.Message{
 		Topic: f.Topic, Payload: payload, SourceID: kernelSourceID, Source: "client", Principal: c.principal, Session: session,
 	})
 }

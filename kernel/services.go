@@ -3,12 +3,14 @@ package kernel
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
 
 	"github.com/unicity-astrid/astrid-go/abi"
 	"github.com/unicity-astrid/astrid-go/abi/host"
+	"github.com/unicity-astrid/astrid-go/approval"
 	"github.com/unicity-astrid/astrid-go/capsule"
 	"github.com/unicity-astrid/astrid-go/ipc"
 	"github.com/unicity-astrid/astrid-go/kernel/storage"
@@ -49,7 +51,29 @@ func (f failedSpace) ClearPrefix(context.Context, string) (int, error) { return 
 type publisher struct{ k *Kernel }
 
 func (p publisher) Publish(ctx context.Context, m *ipc.Message) error {
-	return p.k.dispatcher.Publish(ctx, m)
+	err := p.k.dispatcher.Publish(ctx, m)
+	p.k.noteStopped(ctx, m, err)
+	return err
+}
+
+// noteStopped records a message that a guard has stopped.
+func (k *Kernel) noteStopped(ctx context.Context, m *ipc.Message, err error) {
+	guard := ""
+	var denied *capsule.DeniedError
+	var failed *capsule.GuardError
+	switch {
+	case errors.As(err, &failed): // what made it fail may be another guard's denial
+		guard = failed.Capsule
+	case errors.As(err, &denied):
+		guard = denied.Capsule
+	default:
+		return
+	}
+	s := approval.Subject{Principal: m.Principal, Capsule: m.Source, Session: m.Session, Via: m.Chain}
+	a := approval.Action{Kind: approval.IPCPublish, Class: approval.Message, Function: abi.IpcPublish.String(), Resource: "ipc:publish:" + m.Topic}
+	if rerr := k.gate.Stopped(ctx, s, a, "guard "+guard, err.Error()); !errors.Is(rerr, approval.ErrDenied) && !errors.Is(rerr, approval.ErrBraked) {
+		slog.Error("That a guard stopped a message was not recorded", "topic", m.Topic, "guard", guard, "error", rerr)
+	}
 }
 
 func (p publisher) Trigger(ctx context.Context, from *host.Instance, call *host.Call, hook string, payload []byte) ([]json.RawMessage, error) {

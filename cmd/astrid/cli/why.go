@@ -65,6 +65,7 @@ var layers = map[string]string{
 	approval.LayerBudget:   "the budget",
 	approval.LayerApproval: "a human's answer, given now or before",
 	approval.LayerAudit:    "the audit log",
+	approval.LayerGuard:    "a capsule that decides about the messages of others",
 }
 
 // explain gathers what the log says about an entry. An outcome is explained by its decision.
