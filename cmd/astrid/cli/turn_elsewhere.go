@@ -13,10 +13,11 @@ import (
 const lookEvery = 2 * time.Second
 
 // askedElsewhere tells whether a question about this session is open: another client shows it, a chat screen for
-// instance, and this one is told what comes of it. Until then there is nothing to hear.
+// instance, or the program that writes to standard input thinks about it. Until it is answered there is nothing to hear. What the
+// flags have no answer to goes to another client, too, if there is one.
 func (t *turn) askedElsewhere(ctx context.Context) bool {
-	if t.running == 0 || t.rules.answers() {
-		return false // nothing can be asked, or this client is
+	if t.running == 0 {
+		return false // nothing can be asked
 	}
 	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
@@ -40,7 +41,7 @@ func (t *turn) askedElsewhere(ctx context.Context) bool {
 			continue
 		}
 		open = true
-		if !slices.Contains(t.told, a.ID) {
+		if !t.rules.ask && !slices.Contains(t.told, a.ID) {
 			t.told = append(t.told, a.ID)
 			t.sys.notef("another window is asked: %s, %s (%s)\n  astrid approvals approve %s", printable(a.Action), printable(a.Resource), printable(a.Reason), printable(a.ID))
 		}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -65,13 +66,16 @@ func TestChatOnATerminal(t *testing.T) {
 	x.see("Ask something")
 
 	// What a script in another window wants is asked here, and it says so and waits.
-	p := b.open(100, 20, b.cmd("-p", "call fetch_url {\"url\":\"https://page.invalid/other\"}"))
-	p.see("another window is asked")
-	x.see("(another one)")
-	x.until("0", "▸ 0 Deny")
-	x.press("\r\r")
-	p.ends(8)
-	x.see("Ask something")
+	// So it does where it answers some questions itself, but not this one.
+	for i, rule := range [][]string{nil, {"--max-risk", "low"}} {
+		p := b.open(100, 20, b.cmd(append([]string{"-p", fmt.Sprintf("call fetch_url {\"url\":\"https://page.invalid/other%d\"}", i)}, rule...)...))
+		p.see("another window is asked")
+		x.see("(another one)")
+		x.until("0", "▸ 0 Deny")
+		x.press("\r\r")
+		p.ends(8)
+		x.see("Ask something")
+	}
 
 	// Esc cancels what does not end by itself; what was typed meanwhile is asked next.
 	g, words := newGate(t)
