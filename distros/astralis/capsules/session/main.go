@@ -38,6 +38,7 @@ type appendRequest struct {
 }
 
 func handleAppend(ctx *sdk.Context, r appendRequest) error {
+	defer forgetNewest()
 	workspace = ctx.Caller().Workspace
 	id := idOr(r.SessionID)
 	stored, err := store(id, "", false, r.Messages)
@@ -63,6 +64,7 @@ type getRequest struct {
 }
 
 func handleGetMessages(ctx *sdk.Context, r getRequest) error {
+	defer forgetNewest()
 	workspace = ctx.Caller().Workspace
 	id := idOr(r.SessionID)
 	a := page{CorrelationID: r.CorrelationID}

@@ -259,6 +259,12 @@ func TestBigHistory(t *testing.T) {
 		!strings.Contains(r.Messages[0].Content.Text, "22 earlier messages") || read > 2*abi.MaxPublish {
 		t.Errorf("%d messages, head %d, start %d of %d, %.80q, %d bytes read", len(r.Messages), r.Head, r.Start, r.Total, r.Messages[0].Content.Text, read)
 	}
+	// What was stored is not read again.
+	read = 0
+	ask[abi.SessionMessages](t, h, "get_messages", map[string]any{"session_id": "s", "context": true, "from": 46 - 20, "append_before_read": says(piece)})
+	if read > 10_000 || newest.raw != nil {
+		t.Errorf("%d bytes were read after an append, %d are kept", read, len(newest.raw))
+	}
 	// An append costs the same however long the session is.
 	var written int
 	h.Handle(abi.KvSet, func(p []string) ([]byte, error) { written += len(p[1]); return nil, nil })

@@ -91,13 +91,37 @@ func store(id, appendID string, repeated bool, messages []abi.ChatMessage) (stor
 			return false, err
 		}
 	}
-	return true, kv.SetJSON(entryKey(id, next), entry{At: time.Now().UnixMilli(), ID: appendID, Messages: messages})
+	raw, err := entry{At: time.Now().UnixMilli(), ID: appendID, Messages: messages}.AppendJSON(nil)
+	if err != nil {
+		return false, err
+	}
+	stored = true
+	if err = kv.Set(entryKey(id, next), raw); err == nil {
+		newest.key, newest.raw = entryKey(id, next), raw
+	}
+	return stored, err
+}
+
+// newest is what the running call has stored: it is looked at several times, and may be as large as a message.
+var newest struct {
+	key string
+	raw []byte
+}
+
+func forgetNewest() { newest.key, newest.raw = "", nil }
+
+// fetch reads an append; nothing is that there is none.
+func fetch(key string) ([]byte, error) {
+	if key == newest.key {
+		return newest.raw, nil
+	}
+	return kv.Get(key)
 }
 
 func entryKey(id string, n int) string { return fmt.Sprintf("%s%010d", logPrefix(id), n) }
 
 func read(id, key string) (e entry, size int, err error) {
-	raw, err := kv.Get(key)
+	raw, err := fetch(key)
 	if err != nil || len(raw) == 0 {
 		return e, 0, err
 	}
@@ -131,7 +155,7 @@ func each(id string, fn func(entry) (more bool, err error)) error {
 
 // readRaw adds the messages of one append to all. size 0 is that there is none.
 func readRaw(id, key string, all *[]json.RawMessage) (appendID string, size int, err error) {
-	raw, err := kv.Get(key)
+	raw, err := fetch(key)
 	if err != nil || len(raw) == 0 {
 		return "", 0, err
 	}

@@ -54,7 +54,7 @@ func end(id string) (int, error) {
 		return 0, nil
 	}
 	for n := m.Next; ; n++ {
-		if raw, err := kv.Get(entryKey(id, n)); err != nil || len(raw) == 0 {
+		if raw, err := fetch(entryKey(id, n)); err != nil || len(raw) == 0 {
 			return n, err
 		}
 	}
