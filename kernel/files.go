@@ -33,6 +33,7 @@ type files struct {
 
 	mu       sync.Mutex
 	overlays map[sessionKey]*overlay
+	sweeper  *time.Timer             // set while overlays stay open that nobody uses
 	trees    map[string]*vfs.HostVfs // home and tmp, by path
 
 	trusted sync.Map // workspace → trust.Status of its project's files for agents, as of the last message from there
@@ -47,8 +48,8 @@ type overlay struct {
 	err  error
 
 	// Guarded by files.mu.
-	users int  // management calls that use it now
-	kept  bool // a capsule's call got it, so it stays open
+	users int       // calls and rooms that use it now
+	left  time.Time // by the last call of a capsule: it stays open for a while
 }
 
 // sessionRecord is what is kept of a session: where it works and when it was used.
@@ -157,27 +158,15 @@ func (f *files) place(principal, session string) approval.Place {
 	return p
 }
 
-// Workspace returns the session's overlay.
-func (f *files) Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) {
-	if session == "" {
-		session = defaultSession
-	}
-	o, err := f.acquire(ctx, sessionKey{principal, session}, func(o *overlay) { o.kept = true })
-	if err != nil {
-		return nil, err
-	}
-	return o.fs, nil
-}
-
-// acquire opens an overlay, or finds it open. mark says for whom, under the lock.
-func (f *files) acquire(ctx context.Context, key sessionKey, mark func(*overlay)) (*overlay, error) {
+// acquire opens an overlay, or finds it open, and counts a user of it.
+func (f *files) acquire(ctx context.Context, key sessionKey) (*overlay, error) {
 	f.mu.Lock()
 	o := f.overlays[key]
 	if o == nil {
 		o = new(overlay)
 		f.overlays[key] = o
 	}
-	mark(o)
+	o.users++
 	f.mu.Unlock()
 	o.once.Do(func() { o.fs, o.err = f.open(context.WithoutCancel(ctx), key.principal, key.session) })
 	if o.err != nil {
@@ -265,6 +254,9 @@ func (f *files) tree(dir, scheme string) (vfs.Vfs, error) {
 func (f *files) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.sweeper != nil {
+		f.sweeper.Stop()
+	}
 	var errs []error
 	for key, o := range f.overlays {
 		o.once.Do(func() { o.err = fs.ErrClosed }) // one that was never opened stays closed

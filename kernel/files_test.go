@@ -25,14 +25,14 @@ func TestSessionsHaveTheirOwnFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s1, err := k.files.Workspace(t.Context(), "default", "s1")
+	s1, _, err := k.files.Workspace(t.Context(), "default", "s1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s1.WriteFile("a.txt", []byte("new"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s2, err := k.files.Workspace(t.Context(), "default", "s2")
+	s2, _, err := k.files.Workspace(t.Context(), "default", "s2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSessionsHaveTheirOwnFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Shutdown("test")
-	s1, err = k.files.Workspace(t.Context(), "default", "s1")
+	s1, _, err = k.files.Workspace(t.Context(), "default", "s1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestHomeIsNoWorkspace(t *testing.T) {
 	}
 	// A daemon that was started there lends it to nobody either.
 	k.files.workspace = filepath.Join(h, "keys")
-	if _, err := k.files.Workspace(t.Context(), "default", "s"); err == nil || !strings.Contains(err.Error(), "cannot be a workspace") {
+	if _, _, err := k.files.Workspace(t.Context(), "default", "s"); err == nil || !strings.Contains(err.Error(), "cannot be a workspace") {
 		t.Errorf("the daemon's own directory: %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func TestSessionCannotTrustItself(t *testing.T) {
 			if !k.files.ProjectTrusted("default", "s", ws) {
 				t.Fatal("the user agreed, and nothing has changed")
 			}
-			tree, err := k.files.Workspace(t.Context(), "default", "s")
+			tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 			check(t, err)
 			if c.write != "" {
 				check(t, tree.MkdirAll(filepath.Dir(c.write), 0o755))

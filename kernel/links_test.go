@@ -36,7 +36,7 @@ func TestLinksToOutside(t *testing.T) {
 				}
 			})
 			noError(t, k.refreshWorkspace(ws, false))
-			tree, err := k.files.Workspace(t.Context(), "default", "s")
+			tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 			noError(t, err)
 			v := tree.(*vfs.OverlayVfs)
 			check := func(when string) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -115,32 +114,10 @@ func (f *files) use(ctx context.Context, principal, session string, do func(*vfs
 	if there, err := f.hasOverlay(key); err != nil || !there {
 		return err
 	}
-	o, err := f.acquire(ctx, key, func(o *overlay) { o.users++ })
+	o, err := f.acquire(ctx, key)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.release(key, o)) }()
 	return do(o.fs)
-}
-
-// release ends a management call's use of an overlay. One that no capsule got is closed.
-func (f *files) release(key sessionKey, o *overlay) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if o.users--; o.users > 0 || o.kept || f.overlays[key] != o {
-		return nil
-	}
-	delete(f.overlays, key)
-	return f.shut(key, o.fs)
-}
-
-// shut closes an overlay. One in which nothing is, and of which nothing is kept, leaves nothing behind.
-func (f *files) shut(key sessionKey, v *vfs.OverlayVfs) error {
-	names, err := os.ReadDir(v.UpperDir())
-	kept, cerr := v.Checkpoints()
-	err = errors.Join(err, cerr, v.Close())
-	if err == nil && len(names) == 0 && len(kept) == 0 {
-		err = f.forget(key)
-	}
-	return err
 }

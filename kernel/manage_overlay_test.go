@@ -66,7 +66,7 @@ func work(t *testing.T, k *Kernel, session, workspace string) vfs.Vfs {
 	if err := k.files.bind(t.Context(), "default", session, workspace); err != nil {
 		t.Fatal(err)
 	}
-	v, err := k.files.Workspace(t.Context(), "default", session)
+	v, _, err := k.files.Workspace(t.Context(), "default", session)
 	if err != nil {
 		t.Fatal(err)
 	}

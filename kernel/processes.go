@@ -75,10 +75,11 @@ func (p *processes) options(workspace string) (sandbox.Options, bool, error) {
 
 // Find implements host.Processes. A path in the workspace is a file of the session; what else has a slash must be absolute.
 func (p *processes) Find(ctx context.Context, principal, session, name string) (host.Program, error) {
-	tree, err := p.files.Workspace(ctx, principal, session)
+	tree, release, err := p.files.Workspace(ctx, principal, session)
 	if err != nil {
 		return host.Program{}, err
 	}
+	defer release()
 	root := tree.Root()
 	rel, inside := name, strings.Contains(name, "/") && !filepath.IsAbs(name)
 	if filepath.IsAbs(name) {

@@ -81,7 +81,7 @@ func TestNoSandboxNoProgram(t *testing.T) {
 	if abiCode(err) != abi.CodeUnsupported || !strings.Contains(err.Error(), "apt install bubblewrap") {
 		t.Errorf("%v", err)
 	}
-	tree, err := k.files.Workspace(t.Context(), "default", "s")
+	tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 	noError(t, err)
 	noError(t, tree.WriteFile("g", []byte("g"), 0o644))
 	t.Setenv("PATH", path)
@@ -114,7 +114,7 @@ ln -s .. up; ln -s ../.. dir/upup; rm -r dir/sub; ln -s %[1]s dir/sub; ln -s loo
 mkfifo fifo; ln -s fifo tofifo; mkdir -p a/b/c; ln -s ../../../.. a/b/c/d; ln -s "%[1]s/new" dangling; ln -s $PWD/dir self
 touch "$(printf 'bad\377name')"; touch "new
 line"; mkdir ' '; touch ' /..x' '...'; chmod 4755 '...'; ln '...' hard; chmod 000 a/b`, outside))
-	tree, err := k.files.Workspace(t.Context(), "default", "s")
+	tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 	noError(t, err)
 	for _, name := range []string{"abs/secret", "absfile", "rel/secret", "root/etc/passwd", "fd/0", "up/x", "dir/upup/x", "dir/sub/secret", "loop", "chain/secret",
 		"dangling", "tofifo", "fifo", "self/sub/secret", "abs/../abs/secret"} {

@@ -20,7 +20,7 @@ func TestProgramSwapsLinksUnderTheDaemon(t *testing.T) {
 	k := boot(t, func(o *Options) { o.Workspace = tr.Root })
 	before, err := tr.Outside()
 	noError(t, err)
-	tree, err := k.files.Workspace(t.Context(), "default", "s")
+	tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 	noError(t, err)
 	exact := tree.(interface{ Exact() vfs.Vfs }).Exact()
 	p := runIn(t, k, "s", fmt.Sprintf(`mkdir -p d/dir real; echo inside > d/secret; ln -s ../../out rel; ln -s %s/out abs; ln -s /proc/self/root%s/out proc

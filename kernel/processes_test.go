@@ -71,7 +71,7 @@ func TestProgramsShareTheSession(t *testing.T) {
 	ws := k.opts.Workspace
 	write(t, filepath.Join(ws, "a.txt"), "lower\n")
 	write(t, filepath.Join(ws, "gone.txt"), "x")
-	tree, err := k.files.Workspace(t.Context(), "default", "s")
+	tree, _, err := k.files.Workspace(t.Context(), "default", "s")
 	noError(t, err)
 	noError(t, tree.WriteFile("b.txt", []byte("guest\n"), 0o644))
 	if got := output(t, k, "s", "cat a.txt b.txt; echo child > c.txt; rm gone.txt; mkdir -p d/e; mv a.txt d/e/"); got != "lower\nguest\n" {

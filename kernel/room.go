@@ -115,7 +115,7 @@ func (r *room) openLocked(ctx context.Context) error {
 			return nil
 		}
 	}
-	o, err := r.p.files.acquire(ctx, r.key, func(o *overlay) { o.users++ })
+	o, err := r.p.files.acquire(ctx, r.key)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw [
 		return plan{}, err
 	}
 	p := plan{
+		end:    loc.release,
 		action: fileAction(kind, loc, int64(size)),
 		bounds: f.inst.capsule.Bounds.file(kind != approval.FSRead, loc),
 		do: func(context.Context, approval.Grant) ([]byte, error) {

@@ -61,9 +61,10 @@ type Sockets interface {
 
 // Files finds the file trees of a call.
 type Files interface {
-	Workspace(ctx context.Context, principal, session string) (vfs.Vfs, error) // cwd://
-	Home(ctx context.Context, principal string) (vfs.Vfs, error)               // home://
-	Tmp(ctx context.Context, principal string) (vfs.Vfs, error)                // /tmp
+	// Workspace is the tree of cwd://. It is not used after release, which must be called.
+	Workspace(ctx context.Context, principal, session string) (tree vfs.Vfs, release func(), err error)
+	Home(ctx context.Context, principal string) (vfs.Vfs, error) // home://
+	Tmp(ctx context.Context, principal string) (vfs.Vfs, error)  // /tmp
 	// WorkspaceOf is the absolute directory that the session works in: grants for a
 	// workspace are tied to it.
 	WorkspaceOf(ctx context.Context, principal, session string) (string, error)

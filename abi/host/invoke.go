@@ -59,6 +59,9 @@ func (h *Host) guarded(ctx context.Context, f *frame, fn abi.Function, r *row, a
 	if err != nil {
 		return nil, err
 	}
+	if p.end != nil {
+		defer p.end()
+	}
 	if p.idle {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,8 @@ type location struct {
 	fs     vfs.Vfs // the tree
 	rel    string  // slash separated, symlinks resolved, "." is the root
 	abs    string  // host path the gate decides about and the user is shown
+
+	release func() // if set, gives the tree back
 }
 
 // exact is the tree for the effect: rel has no links in it, and must lead through none.
@@ -31,7 +34,7 @@ func (l location) exact() vfs.Vfs {
 
 // locate resolves a guest path. With link, the last component is not followed, so that
 // removing a link removes the link. With an error that matches vfs.ErrEscape comes the
-// path that was asked for.
+// path that was asked for. Except with another error the location is to be released.
 func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (location, error) {
 	if !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
 		return location{}, abi.Errorf(abi.CodeInvalid, "path %q is not valid UTF-8 without NUL", raw)
@@ -45,7 +48,7 @@ func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (loc
 		loc.fs, err = h.svc.Files.Home(ctx, f.call.Principal)
 	default:
 		name = strings.TrimPrefix(name, "cwd://")
-		if loc.fs, err = h.svc.Files.Workspace(ctx, f.call.Principal, f.call.Session); err != nil {
+		if loc.fs, loc.release, err = h.svc.Files.Workspace(ctx, f.call.Principal, f.call.Session); err != nil {
 			break
 		}
 		// An absolute path that lies in the workspace means that file: models use such paths
@@ -53,7 +56,8 @@ func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (loc
 		if rest, ok := strings.CutPrefix(name, loc.fs.Root()); ok && (rest == "" || rest[0] == '/') {
 			name = rest
 		} else if rest, ok := strings.CutPrefix(string(raw), "/tmp"); ok && (rest == "" || rest[0] == '/') {
-			loc.scheme, name = "tmp", rest
+			loc.release()
+			loc.scheme, name, loc.release = "tmp", rest, nil
 			loc.fs, err = h.svc.Files.Tmp(ctx, f.call.Principal)
 		}
 	}
@@ -69,6 +73,9 @@ func (h *Host) locate(ctx context.Context, f *frame, raw []byte, link bool) (loc
 	loc.abs = filepath.Join(root.Root(), name)
 	abs, err := resolve(root, name, link)
 	if err != nil {
+		if loc.release != nil && !errors.Is(err, vfs.ErrEscape) {
+			loc.release()
+		}
 		return loc, err
 	}
 	rel, err := filepath.Rel(root.Root(), abs)

@@ -230,10 +230,12 @@ func (w watched) MkdirAll(n string, p fs.FileMode) error {
 // trees serves the same trees to every principal and session.
 type trees struct{ ws, home, tmp watched }
 
-func (f trees) Workspace(context.Context, string, string) (vfs.Vfs, error) { return f.ws, nil }
-func (f trees) Home(context.Context, string) (vfs.Vfs, error)              { return f.home, nil }
-func (f trees) Tmp(context.Context, string) (vfs.Vfs, error)               { return f.tmp, nil }
-func (f trees) ProjectTrusted(_, _, _ string) bool                         { return true }
+func (f trees) Workspace(context.Context, string, string) (vfs.Vfs, func(), error) {
+	return f.ws, func() {}, nil
+}
+func (f trees) Home(context.Context, string) (vfs.Vfs, error) { return f.home, nil }
+func (f trees) Tmp(context.Context, string) (vfs.Vfs, error)  { return f.tmp, nil }
+func (f trees) ProjectTrusted(_, _, _ string) bool            { return true }
 
 func (f trees) WorkspaceOf(context.Context, string, string) (string, error) {
 	return f.ws.Root(), nil

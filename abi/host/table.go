@@ -21,6 +21,7 @@ type plan struct {
 	action approval.Action
 	bounds approval.Bounds // the manifest's say on this very action; a plan without it is refused
 	do     effect
+	end    func() // if set, gives back what the plan needs, when the call is over
 	// holds: the effect outlives the call and settles the grant itself (HTTP streams).
 	holds bool
 	// idle: nothing would happen, so that there is nothing to decide; the answer is empty.

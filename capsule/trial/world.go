@@ -127,7 +127,7 @@ func (w *world) CapsuleLog(_, _ string, level slog.Level, text string) {
 
 func (w *world) HasCapability(string, string) bool { return false }
 
-func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, error) { return w.ws, nil }
+func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, func(), error) { return w.ws, func() {}, nil }
 func (w *world) Home(context.Context, string) (vfs.Vfs, error)              { return w.home, nil }
 func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)               { return w.tmp, nil }
 

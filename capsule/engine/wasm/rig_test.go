@@ -43,8 +43,8 @@ func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)            { retur
 func (w *world) ProjectTrusted(_, _, _ string) bool                      { return false }
 
 func (w *world) WorkspaceOf(context.Context, string, string) (string, error) { return "/ws", nil }
-func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, error) {
-	return nil, fs.ErrNotExist
+func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, func(), error) {
+	return nil, nil, fs.ErrNotExist
 }
 func (w *world) Trigger(context.Context, *host.Instance, *host.Call, string, []byte) ([]json.RawMessage, error) {
 	return nil, nil
