@@ -127,9 +127,11 @@ func (w *world) CapsuleLog(_, _ string, level slog.Level, text string) {
 
 func (w *world) HasCapability(string, string) bool { return false }
 
-func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, func(), error) { return w.ws, func() {}, nil }
-func (w *world) Home(context.Context, string) (vfs.Vfs, error)              { return w.home, nil }
-func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)               { return w.tmp, nil }
+func (w *world) Workspace(context.Context, string, string) (vfs.Vfs, func(), error) {
+	return w.ws, func() {}, nil
+}
+func (w *world) Home(context.Context, string) (vfs.Vfs, error) { return w.home, nil }
+func (w *world) Tmp(context.Context, string) (vfs.Vfs, error)  { return w.tmp, nil }
 
 // ProjectTrusted implements host.Files: a trial's files are the author's own.
 func (w *world) ProjectTrusted(_, _, _ string) bool { return true }
