@@ -48,7 +48,7 @@ func newConfigShow(sys System) *cobra.Command {
 			}
 			entries, err := cfg.Entries(strings.Join(args, ""))
 			if err != nil {
-				return fail(ExitUsage, "%w", err)
+				return fail(ExitUsage, "%w; astrid config show has all of them", err)
 			}
 			for _, n := range cfg.Notices {
 				sys.notef("%s", n)
@@ -79,9 +79,9 @@ func newConfigGet(sys System) *cobra.Command {
 			entries, err := cfg.Entries(args[0])
 			if err != nil || len(entries) != 1 || entries[0].Key != args[0] {
 				if err == nil {
-					err = fmt.Errorf("%s is a section: see astrid config show %s", args[0], args[0])
+					return fail(ExitUsage, "%s is a section: see astrid config show %s", args[0], args[0])
 				}
-				return fail(ExitUsage, "%w", err)
+				return fail(ExitUsage, "%w; astrid config show has all of them", err)
 			}
 			switch v := entries[0].Value.(type) {
 			case []config.Item:

@@ -168,7 +168,7 @@ func (r *headlessRun) prompt(ctx context.Context, text string) error {
 	if err := r.conn.Publish(ctx, abi.TopicUserPrompt, r.session, r.workspace, abi.UserInput{Text: text, SessionID: r.session, Context: own}); err != nil {
 		return fmt.Errorf("the prompt was not taken: %w", err)
 	}
-	err = t.follow(ctx, r)
+	err = t.brokenOff(t.follow(ctx, r), r.out)
 	if r.o.format == "text" {
 		t.noteChanges(r.workspace)
 	}

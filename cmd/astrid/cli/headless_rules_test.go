@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/unicity-astrid/astrid-go/abi"
+	"github.com/unicity-astrid/astrid-go/approval"
 )
 
 func TestRulesDecide(t *testing.T) {
@@ -75,6 +76,31 @@ func TestRulesRisk(t *testing.T) {
 	}
 	if got, _ := r.decide(abi.ApprovalRequired{RiskLevel: "unheard of"}); got != abi.DecisionDefer {
 		t.Errorf("an unknown risk: %s", got)
+	}
+}
+
+// TestRulesOfCommands: a pattern is written like the resource that a question shows, with the quotes of an argument.
+func TestRulesOfCommands(t *testing.T) {
+	for _, c := range []struct {
+		pattern string
+		argv    []string
+		want    string
+	}{
+		{"exec:///usr/bin/bash -c 'make all'", []string{"bash", "-c", "make all"}, "approve"},
+		{"exec:///usr/bin/bash -c 'make all'", []string{"bash", "-c", "make all; rm -r x"}, "defer"},
+		{"exec:///usr/bin/bash -c make*", []string{"bash", "-c", "make all"}, "defer"}, // without the quotes
+		{"exec:///usr/bin/bash -c 'make **'", []string{"bash", "-c", "make ./all"}, "approve"},
+		{"exec:///usr/bin/bash -c 'make *'", []string{"bash", "-c", "make ./all"}, "defer"},
+		{"exec:///usr/bin/bash test **", []string{"bash", "test", "./...", "-run", "A b"}, "approve"},
+	} {
+		r, err := parseRules(false, "", []string{c.pattern}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resource := approval.ExecResource("/usr/bin/bash", c.argv)
+		if got, _ := r.decide(abi.ApprovalRequired{Resource: resource}); got != c.want {
+			t.Errorf("%s about %s: %s, want %s", c.pattern, resource, got, c.want)
+		}
 	}
 }
 

@@ -42,7 +42,14 @@ session: with --session the mode is that session's own, from now on, and the str
 
 Exit codes: 0 done, 1 the configuration cannot be read or written, 2 the command line is
 wrong.`,
-		Args: cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if mode, err := approval.ParseMode(args[0]); err == nil {
+					return fmt.Errorf("a mode is set by astrid mode set %s", mode)
+				}
+			}
+			return cobra.NoArgs(cmd, args)
+		},
 		RunE: show,
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -61,7 +61,8 @@ func (o *textOutput) toolStart(abi.ToolStarted) error {
 }
 
 func (o *textOutput) end(t *turn) error {
-	failed := t.completed != nil && t.completed.Error != nil
+	c := t.completed
+	failed := c != nil && (c.Error != nil || c.StopReason == abi.StopCancelled) // there is no answer
 	if !o.terminal && !failed {
 		if err := o.write(t.final); err != nil {
 			return err

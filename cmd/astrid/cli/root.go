@@ -91,7 +91,14 @@ Standard output carries the answer and nothing else.
 
 Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 3 the daemon could not be started,
 4 the turn failed, 5 something waits for approval, 8 something was denied, 53 nothing was heard
-from the daemon for 120 s, 130 interrupted.`,
+from the daemon for 120 s, 130 interrupted.
+
+A PATTERN is a resource as a question shows it, quotes included, in which * stands for any text
+without a slash and ** for any text. What a shell is given is one argument: a pattern that ends
+in ** also covers whatever follows behind a semicolon there.`,
+		Example: `  astrid -p "fix the failing test" --allow 'exec:///usr/bin/go test **'
+  astrid -p "build it" --allow "exec:///usr/bin/bash -c 'make all'"
+  astrid -p "what is new there?" --allow 'net:https://go.dev:443/**' --output-format json`,
 		Version:       Version,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -144,6 +151,7 @@ from the daemon for 120 s, 130 interrupted.`,
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+	root.SetHelpCommand(newHelp())
 	usageErrors(root)
 	complete(root, sys)
 	return root

@@ -29,6 +29,7 @@ type turn struct {
 	final     string
 	changed   *abi.OverlayInfo // what the session changed and did not commit; nil when not known
 	late      bool             // the limit is over and the turn was cancelled
+	ended     bool             // the output has its end
 }
 
 type toolCall struct {
@@ -114,6 +115,34 @@ func (t *turn) lost(err error) error {
 		return fail(ExitNoDaemon, "the connection was lost before the answer was complete: %w; the prompt is kept, go on with --session %s", err, t.session)
 	}
 	return fail(ExitNoDaemon, "the connection was lost before the prompt was stored: %w; send it again", err)
+}
+
+// end writes the end of the output, once.
+func (t *turn) end(out output) error {
+	if t.ended {
+		return nil
+	}
+	t.ended = true
+	return out.end(t)
+}
+
+// brokenOff ends the output of a turn that did not say how it ended: whoever reads objects gets one in any case.
+func (t *turn) brokenOff(err error, out output) error {
+	if err == nil || t.ended {
+		return err
+	}
+	c := &abi.TurnCompleted{SessionID: t.session, TurnID: t.id, StopReason: abi.StopError, Error: &abi.TurnError{Kind: "internal", Message: err.Error()}}
+	switch code := codeOf(err); {
+	case code == ExitInterrupted:
+		c.StopReason, c.Error = abi.StopCancelled, nil
+	case code == ExitSilence, t.late:
+		c.StopReason, c.Error.Kind = abi.StopTimeout, "timeout"
+	}
+	t.completed = c
+	if werr := t.end(out); werr != nil {
+		t.sys.notef("%v", werr)
+	}
+	return err
 }
 
 // cancel tells the agent that nobody waits any more.
@@ -239,7 +268,7 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 			t.completed = &abi.TurnCompleted{SessionID: t.session, TurnID: t.id, StopReason: abi.StopError, Error: &abi.TurnError{
 				Kind: "internal", Message: fmt.Sprintf("capsule %s died and its turns with it, ask again: %s", f.CapsuleID, f.Reason),
 			}}
-			return out.end(t)
+			return t.end(out)
 		})
 		return done, err
 	case abi.TopicAgentResponse:
@@ -249,7 +278,7 @@ func (t *turn) handle(ctx context.Context, conn *client.Conn, m abi.Message, out
 			}
 			t.final = r.Text
 			t.changed = changedFiles(ctx, conn, t.session)
-			return out.end(t)
+			return t.end(out)
 		})
 		return done, err
 	}

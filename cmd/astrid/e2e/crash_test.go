@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,14 +22,18 @@ func TestKill(t *testing.T) {
 	b := newBox(t, withFake)
 	b.run("", "-p", "mark-kill before", "--session", "k").want(t, 0)
 	g, words := newGate(t)
-	p := b.begin(b.cmd("-p", words+" mark-kill during", "--session", "k"))
+	p := b.begin(b.cmd("-p", words+" mark-kill during", "--session", "k", "--output-format", "json"))
 	<-g.reached // the provider has the prompt: it was acknowledged
 	if err := syscall.Kill(pid(t, b.home), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	r := p.wait().want(t, 3).says(t, "the connection was lost before the answer was complete")
-	if r.out != "" {
-		t.Errorf("standard output: %q", r.out)
+	var last struct {
+		Response string
+		Error    struct{ Message string }
+	}
+	if err := json.Unmarshal([]byte(r.out), &last); err != nil || last.Response != "" || !strings.Contains(last.Error.Message, "the connection was lost") {
+		t.Errorf("standard output: %q: %v", r.out, err)
 	}
 	g.let()
 	for _, name := range []string{"system.sock", "system.token", "system.ready", "daemon.lock"} {
