@@ -18,9 +18,39 @@ func Join(base string, names ...string) string {
 }
 
 // hostError is a host's refusal that the standard library's error values match too.
-type hostError struct{ host *abi.Error }
+type hostError struct {
+	host *abi.Error
+	name string // of the file
+}
 
-func (e hostError) Error() string { return e.host.Message }
+// Error is what the host says without the operation and the file, which the fs.PathError around it has. The host's name
+// for the file may be a shorter one: without the scheme, relative to the workspace.
+func (e hostError) Error() string {
+	for at := 0; ; {
+		i := strings.Index(e.host.Message[at:], ": ")
+		if i < 0 {
+			return e.host.Message
+		}
+		at += i
+		said := e.host.Message[:at]
+		_, file, _ := strings.Cut(said, " ") // behind the operation
+		if sameFile(e.name, said) || sameFile(e.name, file) {
+			return e.host.Message[at+2:]
+		}
+		at += 2
+	}
+}
+
+// sameFile tells whether a host may say that for the name.
+func sameFile(name, said string) bool {
+	_, rest, ok := strings.Cut(name, "://")
+	if !ok {
+		rest = name
+	}
+	rest = path.Clean("/" + rest)
+	return said != "" && (said == name || said == "." && rest == "/" || strings.HasSuffix(rest, "/"+said))
+}
+
 func (e hostError) Unwrap() error { return e.host }
 
 func (e hostError) Is(target error) bool {
@@ -42,7 +72,7 @@ func pathError(op, name string, err error) error {
 		return nil
 	}
 	if e, ok := err.(*abi.Error); ok {
-		err = hostError{e}
+		err = hostError{e, name}
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }
