@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // Custom is a slash command that somebody wrote as a file: it stands for a prompt.
@@ -89,45 +88,6 @@ func loadCustom(dir, origin string) (out []Custom, err error) {
 		out = append(out, Custom{Name: name, What: strings.TrimLeft(first, "# "), Origin: origin, Text: printable(string(text))})
 	}
 	return out, errors.Join(problems...)
-}
-
-const (
-	// maxFiles and maxWalk bound the list of files that @ completes.
-	maxFiles = 20000
-	maxWalk  = 2 * time.Second
-)
-
-// skipped are directories that nobody mentions files of.
-var skipped = map[string]bool{".git": true, "node_modules": true, ".astrid": true, "vendor": true, ".venv": true, "__pycache__": true, "target": true}
-
-// listFiles lists the files below a directory, directories with a slash at their end. It
-// follows no links and gives up quietly when there is too much: it is a convenience.
-func listFiles(dir string) fileList {
-	var out fileList
-	end := time.Now().Add(maxWalk)
-	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return nil // what cannot be read is not offered
-		case len(out) >= maxFiles || time.Now().After(end):
-			return fs.SkipAll
-		case path == dir:
-			return nil
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil || printable(rel) != rel || strings.ContainsAny(rel, "\n\t") {
-			return nil
-		}
-		if e.IsDir() {
-			if skipped[e.Name()] {
-				return fs.SkipDir
-			}
-			rel += "/"
-		}
-		out = append(out, filepath.ToSlash(rel))
-		return nil
-	})
-	return out
 }
 
 // branch reads which git branch a directory is on. It runs no program: a repository from a

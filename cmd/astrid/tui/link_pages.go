@@ -169,6 +169,25 @@ func (l *link) changes(ctx context.Context, c *client.Conn) ([]abi.OverlayChange
 	return page.Changes, err
 }
 
+// files lists what @ completes: the workspace as the session has it. What the daemon does not tell in time is left out:
+// the list is a convenience.
+func (l *link) files(ctx context.Context) fileList {
+	list := listFiles(l.start.Workspace)
+	l.mu.Lock()
+	c := l.conn
+	l.mu.Unlock()
+	if c == nil {
+		return list
+	}
+	ctx, stop := context.WithTimeout(ctx, maxWalk)
+	defer stop()
+	changes, err := l.changes(ctx, c)
+	if err != nil {
+		return list
+	}
+	return list.with(changes)
+}
+
 // diffOf reads the diff of one path, up to what a person would look at.
 func (l *link) diffOf(ctx context.Context, c *client.Conn, path string) (string, error) {
 	var b strings.Builder

@@ -274,6 +274,26 @@ func TestListFiles(t *testing.T) {
 	}
 }
 
+// TestListWithChanges: what the agent made is there, what it deleted is not.
+func TestListWithChanges(t *testing.T) {
+	disk := fileList{"a.go", "cmd/", "cmd/b.go", "cmd2", "old/", "old/x"}
+	got := disk.with([]abi.OverlayChange{
+		{Path: "a.go", Op: "modified", OldKind: "file", NewKind: "file"},
+		{Path: "bad\x1bname", Op: "added", NewKind: "file"},
+		{Path: "cmd/b.go", Op: "deleted", OldKind: "file"},
+		{Path: "new", Op: "added", NewKind: "directory"},
+		{Path: "new/c.go", Op: "added", NewKind: "file"},
+		{Path: "node_modules/y.js", Op: "added", NewKind: "file"},
+		{Path: "old", Op: "deleted", OldKind: "directory"},
+	})
+	if want := (fileList{"a.go", "cmd/", "cmd2", "new/", "new/c.go"}); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if len(disk) != 6 || disk[2] != "cmd/b.go" {
+		t.Errorf("the list itself is now %q", disk)
+	}
+}
+
 func TestPlanOf(t *testing.T) {
 	got := planOf(json.RawMessage(`{"plan":[{"step":"look","status":"completed"},{"step":"write\u001b[2J","status":"in_progress"},{"step":"test","status":"pending"},{"step":"no status"}]}`))
 	want := []step{{text: "look", done: true}, {text: `write\u001b[2J`, now: true}, {text: "test"}}

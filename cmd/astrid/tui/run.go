@@ -53,7 +53,7 @@ func Run(ctx context.Context, o Options) (session string, err error) {
 		ASCII:       o.ASCII || !utf8Locale(o.Getenv),
 		LoadHistory: func() ([]string, error) { return readHistory(file, o.Workspace) },
 		SaveHistory: func(s string) error { return appendHistory(file, o.Workspace, s) },
-		ListFiles:   func() fileList { return listFiles(o.Workspace) },
+		ListFiles:   func() fileList { return l.files(ctx) },
 		LoadCustom:  func() ([]Custom, error) { return customCommands(o.Home, o.Workspace) },
 		Branch:      func() string { return branch(o.Workspace) },
 		Edit:        externalEditor(o.Getenv),

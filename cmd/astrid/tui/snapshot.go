@@ -73,7 +73,7 @@ func Snapshot(ctx context.Context, o Options, s SnapshotOptions) error {
 	n.m = NewModel(Config{
 		Port: l, Now: func() time.Time { return n.now }, Session: o.Session, Name: o.Name, Model: o.Model, Workspace: o.Workspace, ASCII: o.ASCII, Theme: o.Theme, Quiet: true,
 		NewID:      func() string { turns++; return fmt.Sprintf("%s-%d", o.Session, turns) },
-		ListFiles:  func() fileList { return listFiles(o.Workspace) },
+		ListFiles:  func() fileList { return l.files(ctx) },
 		LoadCustom: func() ([]Custom, error) { return customCommands(o.Home, o.Workspace) },
 		Branch:     func() string { return branch(o.Workspace) },
 	})
