@@ -35,6 +35,7 @@ Exit codes: 0 nothing is broken, though there may be warnings; 1 something is.`,
 			}
 			results := doctor.Run(cmd.Context(), doctor.Options{
 				Home: h, Version: Version, Workspace: w.Root(), Offline: offline, Getenv: sys.Getenv, TerminalSize: sys.terminalSize,
+				Outdated: outdated, OutdatedFix: outdatedFix,
 			})
 			if asJSON {
 				err = writeJSON(sys.Stdout, results)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/unicity-astrid/astrid-go/abi"
@@ -173,6 +174,9 @@ func (t *turn) result() error {
 			waits(len(t.waiting)), t.session, t.risk())
 	}
 	if failed {
+		if strings.Contains(t.completed.Error.Message, "denied by manifest") {
+			t.sys.noteOutdated()
+		}
 		return fail(ExitTurn, "%s", printable(t.completed.Error.Message))
 	}
 	if t.refused > 0 {

@@ -42,6 +42,14 @@ func (r *report) capsules() {
 	if damaged == 0 {
 		r.add("capsules", OK, fmt.Sprintf("%d installed, every byte as recorded", len(list)), "")
 	}
+	if r.o.Outdated == nil {
+		return
+	}
+	if old, err := r.o.Outdated(p); err != nil {
+		r.fail("distribution", err, "")
+	} else if old != "" {
+		r.add("distribution", Warn, old, "run: "+r.o.OutdatedFix)
+	}
 }
 
 // dialTimeout is how long a host may take to answer.

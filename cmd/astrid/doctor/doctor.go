@@ -33,6 +33,10 @@ type Options struct {
 	Getenv    func(string) (string, bool)
 	// TerminalSize gives columns and lines, or an error where there is no terminal.
 	TerminalSize func() (width, height int, err error)
+	// Outdated says which capsules of a principal are not of this program's distribution, "" for none; OutdatedFix is the
+	// command that brings them up to date.
+	Outdated    func(home.Principal) (string, error)
+	OutdatedFix string
 }
 
 // Run makes every check, in an order in which the first failure explains the later ones.

@@ -157,3 +157,30 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		t.Errorf("no key: %+v", got)
 	}
 }
+
+func TestOutdatedDistribution(t *testing.T) {
+	o := options(t)
+	if err := o.Home.Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.Home.Principal(home.DefaultPrincipal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := "[package]\nname = \"x\"\nversion = \"1.0.0\"\n"
+	dir := filepath.Join(p.CapsulesDir(), "x")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Capsule.toml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.OutdatedFix = "astrid mend"
+	for said, want := range map[string]int{"": 0, "1 of 2 are of another build": 1} {
+		o.Outdated = func(home.Principal) (string, error) { return said, nil }
+		got := find(Run(t.Context(), o), "distribution")
+		if len(got) != want || want == 1 && (got[0].Status != Warn || got[0].Detail != said || got[0].Fix != "run: astrid mend") {
+			t.Errorf("%q: %+v", said, got)
+		}
+	}
+}
