@@ -50,10 +50,10 @@ func (o *initOptions) answers(ctx context.Context, m *distro.Manifest, before ma
 			a.Variables[name] = value
 			continue
 		}
-		if !o.asks() || o.known[name] || !slices.Contains(asked, name) {
+		v := m.Variables[name]
+		if !o.asks() || v.Quiet || o.known[name] || !slices.Contains(asked, name) {
 			continue
 		}
-		v := m.Variables[name]
 		prompt := v.Description
 		if prompt == "" {
 			prompt = name
