@@ -94,7 +94,7 @@ func TestModelErrors(t *testing.T) {
 		scenario string
 		says     string
 	}{
-		{"401", "API error (401): Incorrect API key provided."},
+		{"401", "API error (401): Incorrect API key provided. (`astrid secret set openai-compat api_key` stores another key)"},
 		{"500", "API error (500): The server had an error while processing your request"},
 		{"error:4", "The server had an error while processing your request. Sorry about that!"},
 		{"cut:6", "the stream broke off"},

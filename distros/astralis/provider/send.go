@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strconv"
@@ -99,7 +100,7 @@ func (c *Call) attempt(req *http.Request) error {
 	}()
 	if !s.OK() {
 		s.Settle(0) // vendors charge for answers
-		return refusal(s)
+		return c.p.refusal(s)
 	}
 	// What it really cost is known when the answer has ended, however it did.
 	defer func() { s.Settle(c.cost(len(req.Body) - c.imageBytes())) }()
@@ -148,13 +149,16 @@ func (c *Call) isCancelled(e abi.PollEnvelope) bool {
 	return false
 }
 
-// refusal is an answer that is an error, in the vendor's own words.
-func refusal(s *http.Stream) error {
+// refusal is an answer that is an error, in the vendor's own words, and where the key is at fault how to store another.
+func (p *Provider) refusal(s *http.Stream) error {
 	raw, err := io.ReadAll(io.LimitReader(s, maxErrorBody))
 	if err != nil && len(raw) == 0 && !errors.Is(err, io.EOF) {
 		return Fail(kindOf(s.Status, "", "", ""), "API error (%d), and its text could not be read: %v", s.Status, err).status(s.Status)
 	}
 	f := vendorFailure(s.Status, raw)
+	if s.Status == 401 {
+		f.Text += fmt.Sprintf(" (`astrid secret set %s api_key` stores another key)", p.ID)
+	}
 	f.RetryAfterMs = retryAfter(s).Milliseconds()
 	return f
 }
