@@ -54,7 +54,7 @@ the text, with $ARGUMENTS, or $1 to $9, replaced by what follows the name.`,
 	o.which.flags(cmd)
 	o.how.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME` or id, or start it")
+	f.StringVarP(&o.session, "session", "s", "", "continue the session with this `NAME`, id or beginning of an id, or start it under that name")
 	f.StringVar(&o.theme, "theme", "auto", "`THEME`: "+strings.Join(tui.ThemeNames, ", "))
 	f.BoolVar(&o.ascii, "ascii", false, "draw with ASCII characters only")
 	f.BoolVar(&o.inline, "inline", false, "stay in the terminal's own scrollback instead of taking the whole screen")

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +58,7 @@ func (o *resumeOptions) choose(ctx context.Context, conn *client.Conn, named, wo
 			return "", err
 		}
 	default:
-		return sessionID(named)
+		return sessionNamed(ctx, conn, named)
 	}
 	if o.fork {
 		return forkSession(ctx, conn, s.SessionID, 0, "")
@@ -64,9 +66,41 @@ func (o *resumeOptions) choose(ctx context.Context, conn *client.Conn, named, wo
 	return s.SessionID, nil
 }
 
+// beginsID is what lists and the chat's status line show of an id.
+var beginsID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f-]{0,27})?$`)
+
+// sessionNamed is sessionID, but what looks like the beginning of an id goes on with the one session whose id begins so, if none
+// has that name.
+func sessionNamed(ctx context.Context, conn *client.Conn, named string) (string, error) {
+	id, err := sessionID(named)
+	if err != nil || !beginsID.MatchString(named) {
+		return id, err
+	}
+	all, _, err := sessions(ctx, conn, abi.SessionListRequest{Empty: true}, 0)
+	if err != nil {
+		return "", err
+	}
+	var begin []string
+	for _, s := range all {
+		if s.SessionID == id {
+			return id, nil
+		}
+		if strings.HasPrefix(s.SessionID, named) {
+			begin = append(begin, s.SessionID)
+		}
+	}
+	switch len(begin) {
+	case 0:
+		return id, nil
+	case 1:
+		return begin[0], nil
+	}
+	return "", fail(ExitUsage, "--session %s: the ids of %d sessions begin so: write more of it, see astrid session list", named, len(begin))
+}
+
 // chooseOnce is choose for a command that has no connection yet, and needs none for a new session.
 func (o *resumeOptions) chooseOnce(ctx context.Context, sys System, named, workspace string) (string, error) {
-	if !o.last && o.resume == "" {
+	if !o.last && o.resume == "" && !beginsID.MatchString(named) {
 		return sessionID(named)
 	}
 	conn, err := sys.daemon(ctx)
