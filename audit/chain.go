@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type chain struct {
 	wake      chan struct{} // capacity 1
 	quit      chan struct{}
 	stopped   chan struct{}
+
+	bad atomic.Bool // err is set: most appends need not wait for mu to find that it is not
 
 	mu       sync.Mutex
 	err      error     // why the chain takes no entries
@@ -177,6 +180,7 @@ func (c *chain) signal() {
 func (c *chain) fail(err error) {
 	if c.err == nil {
 		c.err = fmt.Errorf("%w: %s: %w", ErrFailed, c.principal, err)
+		c.bad.Store(true)
 		if !errors.Is(err, errSync) {
 			c.failedAt = c.log.opt.Now()
 		}

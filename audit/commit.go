@@ -205,6 +205,7 @@ func (c *chain) close() error {
 	}
 	if c.err == nil {
 		c.err = ErrClosed
+		c.bad.Store(true)
 	}
 	c.mu.Unlock()
 	return errors.Join(err, c.giveBack())
@@ -228,4 +229,5 @@ func (c *chain) setErr(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err = err
+	c.bad.Store(true)
 }

@@ -124,12 +124,15 @@ func (l *Log) chain(ctx context.Context, principal string) (*chain, error) {
 		return nil, ErrClosed
 	}
 	c := l.chains[principal]
-	if c == nil || c.mayRetry() {
+	if c == nil || c.bad.Load() && c.mayRetry() {
 		c = l.renewLocked(principal)
 	}
 	l.mu.Unlock()
 	// Opening must not depend on the patience of the caller who happens to come first.
 	c.opened.Do(func() { c.open(context.WithoutCancel(ctx)) })
+	if !c.bad.Load() {
+		return c, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c, c.err
