@@ -106,6 +106,31 @@ func openFaulty(t *testing.T, o Options) (*Log, *faulty) {
 	return l, f
 }
 
+// failAt makes a step of appends fail, "write short" after half of the bytes, and returns what mends it.
+func failAt(step string, f *faulty, signer *faultySigner) (mend func()) {
+	set := func(sign bool, op string) {
+		signer.mu.Lock()
+		signer.fail = sign
+		signer.mu.Unlock()
+		f.setFail(op)
+	}
+	f.short = step == "write short"
+	set(step == "sign", strings.Fields(step)[0])
+	return func() { set(false, "") }
+}
+
+// wantWhole appends once more and sees an intact chain that has an entry.
+func wantWhole(t *testing.T, l *Log, entry Entry) {
+	t.Helper()
+	mustAppend(t, l, entry.Principal, decision(4))
+	if _, err := l.Get(context.Background(), entry.ID); err != nil {
+		t.Error(err)
+	}
+	if r, err := l.Verify(context.Background(), VerifyOptions{}); err != nil || r.State() != Intact {
+		t.Errorf("%v %v", err, r.Problems())
+	}
+}
+
 // TestOrder sees that an append is answered after write, sync and anchor, in this order.
 func TestOrder(t *testing.T) {
 	l, f := openFaulty(t, Options{})
@@ -127,20 +152,12 @@ func TestFailsClosed(t *testing.T) {
 			ctx := context.Background()
 			first := mustAppend(t, l, "alice", decision(1))
 			mustAppend(t, l, "bob", decision(1))
-			if step == "sign" {
-				signer.fail = true
-			} else {
-				f.short = step == "write short"
-				f.setFail(strings.Fields(step)[0])
-			}
+			mend := failAt(step, f, signer)
 			_, err := l.Append(ctx, "alice", decision(2))
 			if !errors.Is(err, ErrFailed) || step != "sign" && !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("error %v", err)
 			}
-			signer.mu.Lock()
-			signer.fail = false
-			signer.mu.Unlock()
-			f.setFail("")
+			mend()
 			for _, lag := range []bool{false, true} {
 				d := decision(3)
 				d.MayLag = lag
@@ -152,13 +169,7 @@ func TestFailsClosed(t *testing.T) {
 			if err := l.Reopen(ctx, "alice"); err != nil {
 				t.Fatal(err)
 			}
-			mustAppend(t, l, "alice", decision(4))
-			if _, err := l.Get(ctx, first.ID); err != nil {
-				t.Error(err)
-			}
-			if r, err := l.Verify(ctx, VerifyOptions{}); err != nil || r.State() != Intact {
-				t.Errorf("%v %v", err, r.Problems())
-			}
+			wantWhole(t, l, first)
 		})
 	}
 }

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,19 +19,14 @@ func TestFailedChainIsOpenedAgain(t *testing.T) {
 			l, f := openFaulty(t, Options{SegmentSize: 1, Signer: signer, RetryAfter: time.Minute, Now: func() time.Time { return time.Unix(1_700_000_000+now.Load(), 0) }})
 			ctx := context.Background()
 			first := mustAppend(t, l, "alice", decision(1))
-			signer.fail = step == "sign"
-			f.short = step == "write short"
-			f.setFail(strings.Fields(step)[0])
+			mend := failAt(step, f, signer)
 			for _, after := range []int64{0, 59, 60, 61, 119, 180} { // it is opened again at 60 s, fails, and at 180 s
 				now.Store(after)
 				if _, err := l.Append(ctx, "alice", decision(2)); !errors.Is(err, ErrFailed) {
 					t.Fatalf("after %d s: %v", after, err)
 				}
 			}
-			signer.mu.Lock()
-			signer.fail = false
-			signer.mu.Unlock()
-			f.setFail("")
+			mend()
 			now.Store(239)
 			if _, err := l.Append(ctx, "alice", decision(3)); !errors.Is(err, ErrFailed) {
 				t.Fatalf("too early: %v", err)
@@ -46,13 +40,7 @@ func TestFailedChainIsOpenedAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			mustAppend(t, l, "alice", decision(4))
-			if _, err := l.Get(ctx, first.ID); err != nil {
-				t.Error(err)
-			}
-			if r, err := l.Verify(ctx, VerifyOptions{}); err != nil || r.State() != Intact {
-				t.Errorf("%v %v", err, r.Problems())
-			}
+			wantWhole(t, l, first)
 		})
 	}
 }
