@@ -21,7 +21,7 @@ var (
 	// ErrHardLink: opening for writing, or chmod, would change a second name of the file, which may lie outside the root.
 	ErrHardLink = errors.New("the file has several hard links and is not written in place")
 	// ErrOutside: the file has another name that is not in its tree, and others may not read it. See HardLinks.
-	ErrOutside = errors.New("the file has another name (a hard link) elsewhere, so it may be none of this place: put a copy of it here, or see workspace.hard_links in the configuration")
+	ErrOutside = errors.New("the file has another name (a hard link) outside and is not for everybody: put a copy in its place, or see workspace.hard_links in the configuration")
 	// ErrTooManyOpen: the tree's handle limit is reached.
 	ErrTooManyOpen = errors.New("too many open files")
 	// ErrRoot: the operation makes no sense on the root itself.

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -13,12 +14,17 @@ import (
 
 // filePlan plans one access to the file that raw names. do acts on the path that was
 // decided: if something else stands there by then, it is not called.
-func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw []byte, size int, do func(location) ([]byte, error)) (plan, error) {
+func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw []byte, size int, do func(location) ([]byte, error), checks ...func(location) error) (plan, error) {
 	link := kind == approval.FSDelete // removing a link removes the link
 	loc, err := h.locate(ctx, f, raw, link)
-	escaped := errors.Is(err, vfs.ErrEscape)
-	if err != nil && !escaped {
+	refused := err
+	if err != nil && !errors.Is(err, vfs.ErrEscape) {
 		return plan{}, err
+	}
+	for _, check := range checks {
+		if refused == nil {
+			refused = check(loc)
+		}
 	}
 	p := plan{
 		end:    loc.release,
@@ -32,10 +38,18 @@ func (h *Host) filePlan(ctx context.Context, f *frame, kind approval.Kind, raw [
 			return do(loc)
 		},
 	}
-	if escaped { // an attempt to get out is refused where it is recorded
-		p.bounds = permit(func() (string, error) { return "", f.inst.capsule.Bounds.refuse("denied: %v", err) })
+	if refused != nil { // an attempt to get out is refused where it is recorded
+		p.bounds = permit(func() (string, error) { return "", f.inst.capsule.Bounds.refuse("denied: %v", refused) })
 	}
 	return p, nil
+}
+
+// inside is vfs.ErrOutside for a file whose content the tree keeps from guests.
+func inside(loc location) error {
+	if t, ok := loc.fs.(interface{ IsOutside(name string) bool }); ok && t.IsOutside(loc.rel) {
+		return fmt.Errorf("%s: %w", loc.abs, vfs.ErrOutside)
+	}
+	return nil
 }
 
 func (h *Host) planExists(ctx context.Context, f *frame, args [][]byte) (plan, error) {
@@ -88,7 +102,7 @@ func (h *Host) planStat(ctx context.Context, f *frame, args [][]byte) (plan, err
 func (h *Host) planReadFile(ctx context.Context, f *frame, args [][]byte) (plan, error) {
 	return h.filePlan(ctx, f, approval.FSRead, args[0], 0, func(loc location) ([]byte, error) {
 		return loc.fs.ReadFile(loc.rel, abi.MaxValue)
-	})
+	}, inside)
 }
 
 func (h *Host) planWriteFile(ctx context.Context, f *frame, args [][]byte) (plan, error) {
